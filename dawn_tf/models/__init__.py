@@ -1,0 +1,24 @@
+"""DAWN, its parts (one file a box of Figure 2), and its rivals."""
+
+from dawn_tf.models import encoders
+from dawn_tf.models.averaged import AveragedNetworks
+from dawn_tf.models.baselines import Classifier, UNet
+from dawn_tf.models.dawn import DAWN
+from dawn_tf.models.detail_decoder import DetailDecoder
+from dawn_tf.models.global_decoder import GlobalDecoder
+from dawn_tf.models.heads import ClassificationHead, SegmentationHead
+from dawn_tf.models.registry import build, names
+
+__all__ = [
+    "DAWN",
+    "AveragedNetworks",
+    "ClassificationHead",
+    "Classifier",
+    "DetailDecoder",
+    "GlobalDecoder",
+    "SegmentationHead",
+    "UNet",
+    "build",
+    "encoders",
+    "names",
+]
