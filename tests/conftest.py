@@ -21,3 +21,27 @@ def seeded():
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def value_and_gradient():
+    """`f(function, x) -> (value, gradient)` as arrays, on either backend."""
+    import keras
+    import numpy as np
+
+    def compute(function, x):
+        x = keras.ops.convert_to_tensor(x)
+        if keras.backend.backend() == "jax":
+            import jax
+
+            value, gradient = jax.value_and_grad(function)(x)
+        else:
+            import tensorflow as tf
+
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                value = function(x)
+            gradient = tape.gradient(value, x)
+        return np.asarray(value), np.asarray(gradient)
+
+    return compute

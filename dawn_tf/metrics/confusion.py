@@ -16,8 +16,8 @@ class ConfusionMatrixMetric(keras.metrics.Metric):
 
     Every cell is an unevaluated sum of two float32 numbers (about 48 bits, error-free addition
     after [Dekker, 1971](https://doi.org/10.1007/BF01397083)). Plain float32 stops counting at
-    2**24 pixels, which is 64 images of 512x512. Weighted examples of one batch are summed in
-    float32.
+    2**24 pixels, which is 64 images of 512x512. Weights are summed in float32
+    within a batch, to about 1e-5 relative.
 
     The result is NaN, rather than silently wrong, once a counted example has a label outside
     `0..num_classes - 1` or a NaN prediction. Examples of weight 0 are not counted.

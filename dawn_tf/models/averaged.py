@@ -14,6 +14,8 @@ class AveragedNetworks(keras.Model):
     Output shape: probabilities, shaped like one network's output.
     """
 
+    gives_probabilities = True
+
     def __init__(self, networks, **kwargs):
         inputs = keras.Input(networks[0].input_shape[1:], name="inputs")
         probabilities = []

@@ -140,6 +140,7 @@ class DAWN(Network):
         self.aux_outputs = aux_outputs
         self.l2 = l2
         self.policy = policy
+        self.gives_probabilities = activation == "softmax"
 
     def get_config(self):
         is_model = isinstance(self.encoder, keras.Model)

@@ -13,7 +13,10 @@ class Network(keras.Model):
     """What DAWN and its rivals share: input statistics, one label for several outputs, L2.
 
     Subclasses build a functional graph in `__init__` and keep their arguments for `get_config`.
+    `gives_probabilities` tells those who read the output whether a softmax is still to come.
     """
+
+    gives_probabilities = False
 
     def adapt(self, data):
         """Takes the input statistics from the training part: once, before `fit`.

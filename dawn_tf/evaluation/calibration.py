@@ -1,0 +1,56 @@
+"""How far predicted probabilities can be taken at their word; sums that can be streamed."""
+
+import numpy as np
+
+NUM_BINS = 15
+
+
+class Calibration:
+    """Streaming calibration error, Brier score and log loss of class probabilities.
+
+    The confidence of an example is its largest probability, whatever decision threshold is
+    in use. After [Guo et al., 2017](https://arxiv.org/abs/1706.04599), Eq. 3, with 15 bins
+    `(i / 15, (i + 1) / 15]` of equal width.
+    """
+
+    def __init__(self):
+        self.count = np.zeros(NUM_BINS, "int64")
+        self.confidence_sum = np.zeros(NUM_BINS)
+        self.correct = np.zeros(NUM_BINS, "int64")
+        self.brier_sum = self.log_loss_sum = 0.0
+
+    def update(self, y_true, probabilities):
+        """Adds examples: labels `(n,)` and probabilities `(n, num_classes)`."""
+        confidence = probabilities.max(-1)
+        correct = probabilities.argmax(-1) == y_true
+        bins = np.clip(np.ceil(confidence * NUM_BINS).astype("int64") - 1, 0, NUM_BINS - 1)
+        self.count += np.bincount(bins, minlength=NUM_BINS)
+        self.confidence_sum += np.bincount(bins, confidence, NUM_BINS)
+        self.correct += np.bincount(bins[correct], minlength=NUM_BINS)
+
+        p_true = np.take_along_axis(probabilities, y_true[:, None], -1)[:, 0].astype("float64")
+        squares = np.einsum("nc,nc->n", probabilities, probabilities).sum(dtype="float64")
+        self.brier_sum += squares + (1 - 2 * p_true).sum()
+        self.log_loss_sum -= np.log(np.maximum(p_true, np.finfo("float64").eps)).sum()
+
+    def bins(self):
+        """The reliability diagram: count, mean confidence and accuracy of each bin (NaN: empty)."""
+        filled = np.where(self.count > 0, self.count, np.nan)
+        return {
+            "count": self.count,
+            "confidence": self.confidence_sum / filled,
+            "accuracy": self.correct / filled,
+        }
+
+    def scores(self):
+        """Dict of `ece` (0..1), `brier` (0..2, the multi-class sum of squares), `log_loss` (nats).
+
+        The log loss takes a probability below 2.2e-16 as that, as scikit-learn does.
+        """
+        n = self.count.sum()
+        gaps = np.abs(self.confidence_sum - self.correct)
+        return {
+            "ece": float(gaps.sum() / n),
+            "brier": float(self.brier_sum / n),
+            "log_loss": float(self.log_loss_sum / n),
+        }

@@ -1,0 +1,78 @@
+"""From a model and batches to the scores of a split."""
+
+import numpy as np
+
+from dawn_tf.evaluation.scores import classification_scores
+from dawn_tf.evaluation.segmentation_scores import SegmentationScorer
+
+
+def evaluate(
+    model,
+    batches,
+    task,
+    class_names,
+    minority,
+    threshold=None,
+    ignore_class=None,
+    from_logits=True,
+):
+    """Scores of a model on one split.
+
+    Args:
+        model: Keras model giving `(batch, ..., num_classes)`, or a dict with it as `"output"`.
+        batches: Iterable of `(x, y)`, for instance a batched `tf.data.Dataset`; y are integers.
+        task: `"classification"` or `"segmentation"`.
+        class_names: Name of each class.
+        minority: Indices of the minority classes.
+        threshold: Two classes only: predict class 1 iff its probability is at least this.
+        ignore_class: Label to leave out, or `None`.
+        from_logits: Whether the model gives logits, which then go through softmax.
+
+    Returns:
+        `(scores, outputs)`: scores for `metrics.json`, of `classification_scores` or
+        `SegmentationScorer.scores`; outputs are arrays for plots and statistics, `y_true` and
+        `probabilities` or those of `SegmentationScorer.outputs`. `save_outputs` keeps them.
+
+    Raises:
+        ValueError: If `task` is unknown, or labels or predictions (NaN) are not usable.
+    """
+    if task not in ("classification", "segmentation"):
+        raise ValueError(
+            "Expected task 'classification' or 'segmentation'. "
+            f"Received: task={task!r}. Pass the data set's task."
+        )
+    pairs = predict(model, batches, from_logits)
+    if task == "segmentation":
+        scorer = SegmentationScorer(class_names, minority, threshold, ignore_class)
+        for y_true, probabilities in pairs:
+            scorer.update(y_true, probabilities)
+        return scorer.scores(), scorer.outputs()
+
+    pairs = [(y.reshape(-1), p) for y, p in pairs]
+    if not pairs:
+        raise ValueError(
+            "Expected at least one batch. Received: none. Check the split's size and that the "
+            "dataset is not an exhausted iterator."
+        )
+    y_true, probabilities = map(np.concatenate, zip(*pairs, strict=True))
+    if ignore_class is not None:
+        kept = y_true != ignore_class
+        y_true, probabilities = y_true[kept], probabilities[kept]
+    scores = classification_scores(y_true, probabilities, class_names, minority, threshold)
+    return scores, {"y_true": y_true, "probabilities": probabilities}
+
+
+def predict(model, batches, from_logits=True):
+    """Yields `(labels, probabilities)` of each batch as numpy arrays."""
+    for x, y in batches:
+        predictions = model.predict_on_batch(x)
+        if isinstance(predictions, dict):
+            predictions = predictions["output"]
+        predictions = np.asarray(predictions, "float32")
+        yield np.asarray(y), softmax(predictions) if from_logits else predictions
+
+
+def softmax(logits):
+    """Probabilities over the last axis."""
+    exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)

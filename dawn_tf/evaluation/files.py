@@ -1,0 +1,60 @@
+"""Files that are either the old one or the complete new one, also after a kill."""
+
+import contextlib
+import json
+import math
+import os
+import pathlib
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def atomic(path):
+    """A binary file to write to that takes the place of `path` when the block ends.
+
+    It is written beside `path`, flushed to the disk and then renamed; if the block raises,
+    `path` stays as it was. Missing folders are made.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(unfinished, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_json(path, obj):
+    """Writes `obj` as standard JSON, atomically.
+
+    numpy scalars and arrays, tuples and paths become their plain counterparts; NaN and
+    infinities, which JSON does not have, become `null`.
+    """
+    text = json.dumps(to_plain(obj), indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic(path) as file:
+        file.write(text.encode() + b"\n")
+
+
+def save_outputs(path, **arrays):
+    """Writes named arrays to a compressed `.npz`, atomically; read it with `numpy.load`."""
+    with atomic(path) as file:
+        np.savez_compressed(file, **arrays)
+
+
+def to_plain(obj):
+    if isinstance(obj, dict):
+        return {str(key): to_plain(value) for key, value in obj.items()}
+    if isinstance(obj, np.ndarray | np.generic):
+        return to_plain(obj.tolist())
+    if isinstance(obj, list | tuple):
+        return [to_plain(value) for value in obj]
+    if isinstance(obj, float) and not math.isfinite(obj):
+        return None
+    if isinstance(obj, pathlib.PurePath):
+        return str(obj)
+    return obj

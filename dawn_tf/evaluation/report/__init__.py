@@ -1,0 +1,38 @@
+"""Figures and the HTML page of a run; needs matplotlib (`pip install 'dawn_tf[report]'`)."""
+
+import importlib.util
+
+if importlib.util.find_spec("matplotlib") is None:
+    raise ImportError(
+        "Expected matplotlib for the figures of a report. Received: no such package. "
+        "Install it with `pip install 'dawn_tf[report]'`."
+    )
+
+from dawn_tf.evaluation.report.image_plots import decoder_maps, mask_overlays
+from dawn_tf.evaluation.report.page import write_report
+from dawn_tf.evaluation.report.plots import (
+    class_shares,
+    classification_curves,
+    confusion_matrix,
+    per_class_f1,
+    pr_curves,
+    reliability,
+    segmentation_curves,
+    training_curves,
+)
+from dawn_tf.evaluation.report.style import save
+
+__all__ = [
+    "class_shares",
+    "classification_curves",
+    "confusion_matrix",
+    "decoder_maps",
+    "mask_overlays",
+    "per_class_f1",
+    "pr_curves",
+    "reliability",
+    "save",
+    "segmentation_curves",
+    "training_curves",
+    "write_report",
+]

@@ -1,0 +1,86 @@
+import keras
+import numpy as np
+from keras import ops
+
+from dawn_tf.losses import per_class
+from dawn_tf.losses.base import PerExampleLoss
+
+
+@keras.saving.register_keras_serializable("dawn_tf")
+class LogitAdjusted(PerExampleLoss):
+    """Cross-entropy on `logits + tau * log(prior)`: logits then aim at balanced accuracy.
+
+    For training only; predict with the plain logits. `tau=1` is the balanced softmax. Without a
+    prior it is plain cross-entropy. The mean is over the pixels that are not void.
+    After [Menon et al., 2021](https://arxiv.org/abs/2007.07314), Eq. 10, and
+    [Ren et al., 2020](https://arxiv.org/abs/2007.10740), Eq. 4.
+
+    Args:
+        prior: Share (or count) of each class in the distribution that is actually sampled, all
+            above 0; or `None`.
+        tau: Strength of the adjustment, at least 0.
+        ignore_class: Label of void pixels, or `None`.
+        **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: Integer labels, `(batch, ...)`.
+        y_pred: Logits, `(batch, ..., num_classes)`.
+
+    Raises:
+        ValueError: If a prior is 0 or `tau` is below 0.
+    """
+
+    def __init__(self, prior=None, tau=1.0, ignore_class=None, **kwargs):
+        super().__init__(ignore_class=ignore_class, **kwargs)
+        self.prior = check_prior(prior)
+        self.tau = check_tau(tau)
+
+    def call(self, y_true, y_pred):
+        return logit_adjusted(y_true, y_pred, self.prior, self.tau, self.ignore_class)
+
+    def get_config(self):
+        return {**super().get_config(), "prior": self.prior, "tau": self.tau}
+
+
+def logit_adjusted(y_true, y_pred, prior=None, tau=1.0, ignore_class=None):
+    """The value of `LogitAdjusted` for each example, `(batch,)`."""
+    from dawn_tf.losses.focal import focal
+
+    raise NotImplementedError
+
+
+def adjust(logits, prior=None, tau=1.0):
+    """`logits + tau * log(prior)` along the last axis; the logits themselves without a prior.
+
+    Args:
+        logits: `(..., num_classes)`.
+        prior: Share (or count) of each class, all above 0; scaled to sum 1. Or `None`.
+        tau: Strength of the adjustment, at least 0.
+
+    Raises:
+        ValueError: If a prior is 0, `tau` below 0, or the number of classes differs.
+    """
+    prior, tau = check_prior(prior), check_tau(tau)
+    if prior is None:
+        return logits
+    shift = tau * np.log(np.divide(prior, np.sum(prior)))
+    return logits + per_class.to_tensor(shift, logits.shape[-1], "prior")
+
+
+def check_prior(prior):
+    """`prior` as a list of floats (`None` stays); `ValueError` naming a class of prior 0."""
+    prior = per_class.to_list(prior, "prior")
+    if prior is not None and 0.0 in prior:
+        missing = prior.index(0.0)
+        raise ValueError(
+            f"Expected a prior above 0 for every class. Received: prior[{missing}]=0. Drop class "
+            f"{missing}, or count it as once seen."
+        )
+    return prior
+
+
+def check_tau(tau):
+    """`tau` as a float; `ValueError` if it is negative or not finite."""
+    if not 0.0 <= tau < float("inf"):
+        raise ValueError(f"Expected tau >= 0. Received: tau={tau}. Use 1 for balanced accuracy.")
+    return float(tau)

@@ -1,0 +1,63 @@
+import numpy as np
+from sklearn.metrics import log_loss
+
+from dawn_tf.evaluation import Calibration
+
+
+def some_case(n, num_classes):
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.full(num_classes, 0.4), n)
+    return rng.integers(0, num_classes, n), probabilities
+
+
+def test_expected_calibration_error_by_hand():
+    # Bin (8/15, 9/15]: 0.55 and 0.60, one of two right. Bin (14/15, 1]: 0.95 and 1.0, both right.
+    p1 = np.array([0.55, 0.40, 0.95, 0.0])
+    calibration = Calibration()
+    calibration.update(np.array([1, 1, 1, 0]), np.stack([1 - p1, p1], 1))
+    want = 2 / 4 * abs(0.5 - 0.575) + 2 / 4 * abs(1 - 0.975)
+    np.testing.assert_allclose(calibration.scores()["ece"], want)
+
+
+def test_brier_and_log_loss_against_their_definitions():
+    y_true, probabilities = some_case(200, 4)
+    calibration = Calibration()
+    calibration.update(y_true, probabilities)
+    scores = calibration.scores()
+    brier = ((probabilities - np.eye(4)[y_true]) ** 2).sum(1).mean()
+    np.testing.assert_allclose(scores["brier"], brier)
+    np.testing.assert_allclose(scores["log_loss"], log_loss(y_true, probabilities, labels=range(4)))
+
+
+def test_a_certain_mistake_has_a_finite_log_loss():
+    calibration = Calibration()
+    calibration.update(np.array([1]), np.array([[1.0, 0.0]]))
+    want = log_loss([1], [[1.0, 0.0]], labels=[0, 1])
+    np.testing.assert_allclose(calibration.scores()["log_loss"], want, rtol=1e-6)
+
+
+def test_batches_add_up():
+    y_true, probabilities = some_case(100, 3)
+    whole, parts = Calibration(), Calibration()
+    whole.update(y_true, probabilities)
+    for part in np.split(np.arange(100), [7, 8, 60]):
+        parts.update(y_true[part], probabilities[part])
+    for key, value in whole.scores().items():
+        np.testing.assert_allclose(parts.scores()[key], value)
+    np.testing.assert_array_equal(whole.bins()["count"], parts.bins()["count"])
+
+
+def test_bins_are_those_of_a_loop():
+    y_true, probabilities = some_case(300, 3)
+    calibration = Calibration()
+    calibration.update(y_true, probabilities)
+    bins = calibration.bins()
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == y_true
+    for i in range(15):
+        inside = (confidence > i / 15) & (confidence <= (i + 1) / 15)
+        assert bins["count"][i] == inside.sum()
+        if inside.any():
+            np.testing.assert_allclose(bins["confidence"][i], confidence[inside].mean())
+            np.testing.assert_allclose(bins["accuracy"][i], right[inside].mean())
+        else:
+            assert np.isnan(bins["accuracy"][i]) and np.isnan(bins["confidence"][i])

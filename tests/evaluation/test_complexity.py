@@ -1,0 +1,19 @@
+import keras
+
+from dawn_tf import models
+from dawn_tf.evaluation.complexity import count_flops
+
+
+def test_a_convolution_and_a_dense_layer_by_hand():
+    x = keras.Input((8, 8, 3))
+    conv = keras.Model(x, keras.layers.Conv2D(5, 3, padding="same", use_bias=False)(x))
+    assert count_flops(conv) == 2 * 8 * 8 * 3 * 3 * 3 * 5
+    row = keras.Input((7,))
+    dense = keras.Model(row, keras.layers.Dense(4, use_bias=False)(row))
+    assert count_flops(dense, batch_size=3) == 3 * 2 * 7 * 4
+
+
+def test_dawn_costs_at_most_nine_percent_more_flops_than_unet_on_its_encoder():
+    unet = models.build("unet", 2, (224, 224, 3), task="segmentation")
+    dawn = models.build("dawn", 2, (224, 224, 3), task="segmentation", encoder="unet")
+    assert count_flops(dawn) <= 1.09 * count_flops(unet)
