@@ -146,16 +146,9 @@ class ClassAwareSampler:
         Args:
             start_step: Draws of this reader to pass over; costs no time.
         """
-        return self._epochs(start_step).unbatch()
-
-    def batches(self, batch_size, start_step=0):
-        """`dataset(start_step * batch_size)` in batches, int64 `(batch_size,)`; faster."""
-        return self._epochs(start_step * batch_size).rebatch(batch_size, drop_remainder=True)
-
-    def _epochs(self, start_step):
         start = start_step * self.num_replicas + self.replica
         epochs = tf.data.Dataset.counter(start // self.epoch_length)
-        return epochs.map(lambda epoch: self._draws(epoch, start), num_parallel_calls=2)
+        return epochs.map(lambda epoch: self._draws(epoch, start), num_parallel_calls=2).unbatch()
 
     def _planned_shares(self, target):
         if self.schedule == "constant":

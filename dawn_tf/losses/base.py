@@ -1,4 +1,5 @@
 import keras
+from keras import ops
 
 
 class PerExampleLoss(keras.losses.Loss):
@@ -24,12 +25,12 @@ class PerExampleLoss(keras.losses.Loss):
         return "float32"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        shape = tuple(getattr(sample_weight, "shape", ()))
+        shape = () if sample_weight is None else ops.convert_to_tensor(sample_weight).shape
         # Keras would broadcast a map of weights against the values, at worst without an error.
-        if len(shape) > 1 and any(size != 1 for size in shape[1:]):
+        if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
             raise ValueError(
                 "Expected one sample weight per example, of shape (batch,). Received: "
-                f"sample_weight.shape={shape}. To leave out pixels, give them the label "
+                f"sample_weight.shape={tuple(shape)}. To leave out pixels, give them the label "
                 "`ignore_class`."
             )
         return super().__call__(y_true, y_pred, sample_weight)

@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from dawn_tf.losses.logit_adjustment import adjust
-
 # Infinite logits (a masked class, a float16 overflow) become this large: sums over 10^8 pixels
 # stay below the 3.4e38 of float32, while finite logits of any real use are left as they are.
 LARGEST_LOGIT = 1e30
@@ -20,7 +18,7 @@ class Inputs(NamedTuple):
     poison: Any  # NaN for examples with an impossible label, else 0; `(batch,)`.
 
 
-def prepare(y_true, y_pred, ignore_class=None, prior=None, tau=1.0):
+def prepare(y_true, y_pred, ignore_class=None):
     """Checks the shapes and gives `Inputs`, all of it float32.
 
     Void pixels get constant logits, so nothing that the network says there, NaN included, has a
@@ -32,7 +30,6 @@ def prepare(y_true, y_pred, ignore_class=None, prior=None, tau=1.0):
         y_true: Integer labels, `(batch, ...)` or `(batch, ..., 1)`.
         y_pred: Logits, `(batch, ..., num_classes)`.
         ignore_class: Label of void pixels, or `None`.
-        prior, tau: As in `adjust`, which is applied to the logits.
 
     Raises:
         ValueError: If the shapes do not fit each other, or there is one class only.
@@ -52,7 +49,7 @@ def prepare(y_true, y_pred, ignore_class=None, prior=None, tau=1.0):
     broken = ops.any(broken, axis=pixel_axes(broken))
 
     logits = ops.clip(ops.cast(logits, "float32"), -LARGEST_LOGIT, LARGEST_LOGIT)
-    logits = ops.where(valid[..., None], adjust(logits, prior, tau), 0.0)
+    logits = ops.where(valid[..., None], logits, 0.0)
     y = labels[..., None] == ops.arange(num_classes, dtype="float32")
     return Inputs(
         log_p=ops.log_softmax(logits, axis=-1),

@@ -4,6 +4,8 @@ from keras import ops
 
 from dawn_tf.losses import per_class
 from dawn_tf.losses.base import PerExampleLoss
+from dawn_tf.losses.focal import focal_term
+from dawn_tf.losses.inputs import prepare
 
 
 @keras.saving.register_keras_serializable("dawn_tf")
@@ -44,9 +46,8 @@ class LogitAdjusted(PerExampleLoss):
 
 def logit_adjusted(y_true, y_pred, prior=None, tau=1.0, ignore_class=None):
     """The value of `LogitAdjusted` for each example, `(batch,)`."""
-    from dawn_tf.losses.focal import focal
-
-    raise NotImplementedError
+    inputs = prepare(y_true, adjust(y_pred, prior, tau), ignore_class)
+    return focal_term(inputs, gamma=0.0) + inputs.poison
 
 
 def adjust(logits, prior=None, tau=1.0):
@@ -64,6 +65,7 @@ def adjust(logits, prior=None, tau=1.0):
     if prior is None:
         return logits
     shift = tau * np.log(np.divide(prior, np.sum(prior)))
+    logits = ops.cast(logits, "float32")
     return logits + per_class.to_tensor(shift, logits.shape[-1], "prior")
 
 

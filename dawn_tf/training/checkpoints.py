@@ -1,31 +1,17 @@
 """State on disk that a killed run can trust: whole or absent, never half."""
 
 import json
-import os
-import pathlib
 
 import numpy as np
 
+from dawn_tf.evaluation import atomic
+
 
 def save_state(path, variables, progress):
-    """Writes the values of `variables` and the JSON-able `progress` to `path`, atomically.
-
-    Written beside the target, flushed to the disk and renamed over it: a process killed or a disk
-    filled at any moment leaves the former file as it was.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes the values of `variables` and the JSON-able `progress` to `path`, atomically."""
     arrays = {str(i): np.asarray(variable) for i, variable in enumerate(variables)}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, progress=np.array(json.dumps(progress)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with atomic(path) as file:
+        np.savez(file, progress=np.array(json.dumps(progress)), **arrays)
 
 
 def load_state(path, variables):

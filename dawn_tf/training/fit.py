@@ -1,6 +1,7 @@
 """From a config to a trained network: model, loss, data, optimizer, `model.fit`."""
 
 import math
+import sys
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 from dawn_tf import models
 from dawn_tf.data.augmentation import Augmenter
 from dawn_tf.data.pipeline import evaluation_batches, training_batches
-from dawn_tf.data.sampling import ClassAwareSampler, RejectionSampler
+from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
@@ -42,8 +43,7 @@ def make_model(config, data):
 def make_sampler(config, data, seed):
     """The stream of training indices."""
     labels = data.parts["train"].sampling_labels
-    kind = {"index": ClassAwareSampler, "rejection": RejectionSampler}[config.resampling]
-    return kind(labels, target=config.sampling, seed=seed)
+    return ClassAwareSampler(labels, target=config.sampling, seed=seed)
 
 
 def sampled_prior(data, sampler):
@@ -118,7 +118,7 @@ def train_network(config, data, folder, seed):
         counts = np.bincount(train.sampling_labels)
         augmenter = Augmenter(counts, seed=seed, **AUGMENTATION.get(data.name, {}))
     batches = training_batches(
-        train, sampler, config.batch_size, augmenter, seed, start_step=first * steps
+        train, sampler, config.batch_size, augmenter, start_step=first * steps
     )
     val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
     minority = minority_classes(data.class_counts)
@@ -139,6 +139,7 @@ def train_network(config, data, folder, seed):
             steps_per_epoch=steps,
             callbacks=[callback, *_tensorboard(folder)],
             shuffle=False,  # The sampler has done it.
+            verbose=1 if sys.stdout.isatty() else 2,  # A log file gets one line an epoch.
         )
     last = _snapshot(model)
     load_state(best, model.variables)

@@ -44,14 +44,7 @@ def train(config):
         return json.loads((run / "metrics.json").read_text())
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
-    data = dawn_data.load(
-        config.dataset,
-        data_dir=config.data_dir,
-        task=config.task,
-        protocol=config.protocol,
-        seed=config.seed,
-        image_size=(config.image_size, config.image_size) if config.image_size else None,
-    )
+    data = load_data(config)
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / "config.json", dataclasses.asdict(config))
 
@@ -63,7 +56,10 @@ def train(config):
     seconds = time.monotonic() - started
     best, last, histories = zip(*trained, strict=True)
     best, last = AveragedNetworks(best), AveragedNetworks(last)
-    metrics = _score(best, config, data, run) | {"last_epoch": _score(last, config, data)}
+    metrics, outputs = _score(best, config, data)
+    metrics["last_epoch"], _ = _score(last, config, data)
+    for part, arrays in outputs.items():
+        save_outputs(run / f"outputs_{part}.npz", **arrays)
     metrics["selection"] = {
         "monitor": config.monitor,
         "epochs": [best_epoch(history, config.monitor) + 1 for history in histories],
@@ -75,10 +71,22 @@ def train(config):
         best, run / "saved_models", config.dataset, data.class_names, metrics["threshold"]
     )
     metrics["saved_model"] = str(version.relative_to(run))
-    write_summary(run, config, data, trained[0][0], metrics, histories)
+    write_summary(run, config, data, trained[0][0], metrics, outputs["test"], histories)
     # Last: a run folder with metrics.json is a finished run.
     write_json(run / "metrics.json", metrics)
     return metrics
+
+
+def load_data(config):
+    """The data set that `config` names, split as it says."""
+    return dawn_data.load(
+        config.dataset,
+        data_dir=config.data_dir,
+        task=config.task,
+        protocol=config.protocol,
+        seed=config.seed,
+        image_size=(config.image_size, config.image_size) if config.image_size else None,
+    )
 
 
 def _is_finished(run, config):
@@ -100,8 +108,8 @@ def _is_finished(run, config):
     return (run / "metrics.json").exists()
 
 
-def _score(model, config, data, run=None):
-    """Scores on validation and, once everything is chosen, on test."""
+def _score(model, config, data):
+    """`(scores, outputs)` on validation and, once everything is chosen, on test."""
     options = {
         "task": data.task,
         "class_names": data.class_names,
@@ -115,14 +123,14 @@ def _score(model, config, data, run=None):
     }
     threshold = None
     if data.task == "classification" and data.num_classes == 2:
-        _, (labels, probabilities) = evaluate(model, batches["val"], **options)
-        threshold = choose_threshold(labels, probabilities[:, 1])
-    scores = {"threshold": threshold}
+        _, raw = evaluate(model, batches["val"], **options)
+        threshold = choose_threshold(raw["y_true"], raw["probabilities"][:, 1])
+    scores, outputs = {"threshold": threshold}, {}
     for part in ("val", "test"):
-        scores[part], outputs = evaluate(model, batches[part], threshold=threshold, **options)
-        if run is not None and outputs is not None:
-            save_outputs(run / f"outputs_{part}.npz", *outputs)
-    return scores
+        scores[part], outputs[part] = evaluate(
+            model, batches[part], threshold=threshold, **options
+        )
+    return scores, outputs
 
 
 def _save_model(model, path):

@@ -49,8 +49,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_finished_write_replaces_the_old_file(tmp_path):
     path = tmp_path / "file"
     path.write_text("a longer old text")
-    with atomic(path) as file:
-        file.write(b"new")
+    with open(path) as reader:
+        with atomic(path) as file:
+            file.write(b"new")
+        assert reader.read() == "a longer old text"  # The file was replaced, not overwritten.
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -107,6 +107,15 @@ def test_a_binary_threshold():
     assert scores["threshold"] == 0.3 and scores["pr_auc"] == 1
 
 
+@pytest.mark.parametrize("common, counted", [(64, 0.0), (65, 0.65), (66, 0.66)])
+def test_overlap_below_65_percent_counts_nothing(common, counted):
+    truth = np.ones((1, 10, 10), int)
+    predicted = (np.arange(100) < common).reshape(1, 10, 10).astype(int)
+    scorer = SegmentationScorer(["skin", "lesion"], [1])
+    scorer.update(truth, np.eye(2)[predicted])
+    np.testing.assert_allclose(scorer.scores()["thresholded_jaccard"], counted)
+
+
 def test_curves_are_the_precision_at_each_recall():
     negatives, positives = np.zeros(8, int), np.zeros(8, int)
     positives[[2, 7]] = 1, 3

@@ -8,18 +8,17 @@ if importlib.util.find_spec("matplotlib") is None:
         "Install it with `pip install 'dawn_tf[report]'`."
     )
 
-from dawn_tf.evaluation.report.image_plots import decoder_maps, mask_overlays
-from dawn_tf.evaluation.report.page import write_report
-from dawn_tf.evaluation.report.plots import (
-    class_shares,
+from dawn_tf.evaluation.report.class_plots import class_shares, confusion_matrix, per_class_f1
+from dawn_tf.evaluation.report.curve_plots import (
     classification_curves,
-    confusion_matrix,
-    per_class_f1,
     pr_curves,
     reliability,
+    reliability_bins,
     segmentation_curves,
     training_curves,
 )
+from dawn_tf.evaluation.report.image_plots import decoder_maps, mask_overlays
+from dawn_tf.evaluation.report.page import write_report
 from dawn_tf.evaluation.report.style import save
 
 __all__ = [
@@ -31,6 +30,7 @@ __all__ = [
     "per_class_f1",
     "pr_curves",
     "reliability",
+    "reliability_bins",
     "save",
     "segmentation_curves",
     "training_curves",

@@ -22,7 +22,7 @@ def decoder_maps(images, gate, global_features, detail_features, captions):
         captions: One short text for each image.
     """
     n, (height, width) = len(images), images[0].shape[:2]
-    fig = new_figure(10, 1.3 + (2.4 * height / width + 0.5) * n)
+    fig = new_figure(10, 1.3 + (2.4 * height / width + 0.3) * n, layout="compressed")
     axes = fig.subplots(n, 4, squeeze=False)
     for i, row in enumerate(axes):
         row[0].imshow(to_rgb(images[i]))
@@ -57,7 +57,7 @@ def mask_overlays(images, y_true, y_pred, captions, class_names, ignore_class=No
     """
     n, (height, width) = len(images), images[0].shape[:2]
     colors = class_colors(len(class_names))
-    fig = new_figure(9, 0.9 + (2.9 * height / width + 0.45) * n)
+    fig = new_figure(9, 0.9 + (2.9 * height / width + 0.3) * n, layout="compressed")
     axes = fig.subplots(n, 3, squeeze=False)
     for i, (plain, truth, prediction) in enumerate(axes):
         image = to_rgb(images[i])

@@ -52,8 +52,8 @@ p { color: var(--soft); margin: 0.25rem 0 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.4rem 0.75rem; border-bottom: 1px solid var(--line); text-align: right;
   white-space: nowrap; }
-th:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere;
-  min-width: 7rem; }
+th:first-child { text-align: left; white-space: normal; overflow-wrap: break-word;
+  min-width: 8rem; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
 tbody th { font-weight: 500; }
 tbody tr:nth-child(even) { background: var(--stripe); }
@@ -67,7 +67,8 @@ summary { cursor: pointer; font-size: 1.25rem; font-weight: 700; }
 .config td { text-align: left; white-space: normal; overflow-wrap: anywhere;
   font-family: ui-monospace, monospace; font-size: 0.875rem; }
 @media (max-width: 40rem) {
-  body { padding: 1rem 0.75rem 3rem; } th, td { padding: 0.35rem 0.5rem; }
+  body { padding: 1rem 0.75rem 3rem; } th, td { padding: 0.35rem; }
+  th:first-child { min-width: 6.5rem; }
   table { font-size: 0.875rem; } .picture { padding: 0.25rem; }
   img { max-width: none; width: 38rem; } /* Scrolls in its frame: shrunk, it is illegible. */
 }
@@ -76,7 +77,7 @@ summary { cursor: pointer; font-size: 1.25rem; font-weight: 700; }
     --stripe: #f3f3f3; }
   body { max-width: none; font-size: 10pt; padding: 0; }
   figure, tr { break-inside: avoid; } h2 { break-after: avoid; } .table { overflow: visible; }
-  .picture { border: 0; padding: 0; }
+  .picture { border: 0; padding: 0; } img { max-height: 22cm; }
 }
 """
 
@@ -91,7 +92,7 @@ def write_report(run_dir, title, config, metrics, figures):
         title: Title of the page.
         config: The run's configuration, name -> value.
         metrics: As in `metrics.json`: `val` and `test` with the scores of the selected epoch,
-            and, optionally, `last` with `val` and `test` of the last epoch.
+            and, optionally, `last_epoch` with `val` and `test` of the last epoch.
         figures: Tuples `(title, path of a PNG, alternative text)`.
 
     Returns:
@@ -127,21 +128,22 @@ def write_report(run_dir, title, config, metrics, figures):
 
 def headline_table(metrics):
     """One row for each score; columns are split and epoch."""
-    last = metrics.get("last", {})
+    last = metrics.get("last_epoch", {})
     columns = []
     for split, label in SPLITS.items():
         if split in metrics:
-            columns.append((f"{label}, selected epoch" if last else label, flat(metrics[split])))
+            columns.append((f"{label}, selected" if last else label, flat(metrics[split])))
         if split in last:
-            columns.append((f"{label}, last epoch", flat(last[split])))
+            columns.append((f"{label}, last", flat(last[split])))
     rows = {
         label: [number(scores.get(key)) for _, scores in columns]
         for key, label in HEADLINES.items()
         if any(scores.get(key) is not None for _, scores in columns)
     }
-    return "<h2>Scores</h2><p>The epoch was selected on the validation part only.</p>" + table(
-        "Score", [label for label, _ in columns], rows
-    )
+    note = "The epoch was selected on the validation part only."
+    if last:
+        note += " The last epoch stands beside it."
+    return f"<h2>Scores</h2><p>{note}</p>" + table("Score", [label for label, _ in columns], rows)
 
 
 def per_class_table(metrics):

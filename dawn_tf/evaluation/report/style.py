@@ -37,9 +37,12 @@ STYLE = {
 styled = matplotlib.rc_context(STYLE)
 
 
-def new_figure(width, height):
-    """An empty figure, `width` by `height` inches, whose parts are laid out without overlap."""
-    return Figure(figsize=(width, height), layout="constrained")
+def new_figure(width, height, layout="constrained"):
+    """An empty figure, `width` by `height` inches, whose parts are laid out without overlap.
+
+    The layout "compressed" is the one for images, whose shape is fixed.
+    """
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def save(fig, path):

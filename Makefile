@@ -1,0 +1,35 @@
+# make demo       set up, train on the embedded digits, write runs/demo
+# make test       set up, run the fast tests
+# make test-slow  tests that train for real or start processes
+# make test-jax   models, layers, losses, metrics and ops on Keras's JAX backend
+# make lint       ruff
+PYTHON ?= python3
+BIN := .venv/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test test-slow test-jax lint clean
+
+demo: .venv/installed-train
+	$(BIN)/python tools/train.py --dataset digits --out runs/demo
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/installed-dev
+	$(BIN)/python -m pytest -m slow
+
+test-jax: .venv/installed-dev
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/ops tests/layers tests/models tests/losses tests/metrics
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/installed-%: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,19 @@
+"""Data sets by name, class-aware sampling and augmentation: files -> records -> batches."""
+
+from dawn_tf.data.augmentation import Augmenter
+from dawn_tf.data.errors import DataError
+from dawn_tf.data.loading import load, names
+from dawn_tf.data.pipeline import DataSplits, evaluation_batches, training_batches
+from dawn_tf.data.sampling import ClassAwareSampler, rejection_resample
+
+__all__ = [
+    "Augmenter",
+    "ClassAwareSampler",
+    "DataError",
+    "DataSplits",
+    "evaluation_batches",
+    "load",
+    "names",
+    "rejection_resample",
+    "training_batches",
+]

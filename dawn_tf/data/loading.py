@@ -1,0 +1,90 @@
+"""From the name of a data set to its three parts."""
+
+import dataclasses
+import os
+import pathlib
+
+from dawn_tf.data.errors import DataError, missing
+from dawn_tf.data.pipeline import DataSplits
+from dawn_tf.data.records import class_counts, rarest_class, validate
+from dawn_tf.data.sources import SOURCES
+from dawn_tf.data.splits import check_training_classes
+
+
+def names():
+    """Names of the data sets that `load` knows."""
+    return sorted(SOURCES)
+
+
+def load(name, data_dir=None, task=None, protocol=None, seed=0, image_size=None):
+    """Reads a data set into memory and divides it into training, validation and test part.
+
+    Args:
+        name: One of `names()`.
+        data_dir: Folder with the data set's files, or a folder above it. Defaults to the
+            environment variable `DAWN_DATA_DIR`. "digits" needs none.
+        task: "classification", "segmentation" or "both" (masks and labels, `y` a dict with keys
+            "mask" and "label"), as far as the data set has them. Defaults to its first.
+        protocol: How the parts are made; defaults to the data set's first. See its source.
+        seed: Of the random division; the same seed gives the same parts.
+        image_size: `(height, width)`; images of another size are squashed to it. Defaults to the
+            data set's own.
+
+    Returns: `DataSplits`.
+
+    Raises: `DataError` for an unknown name, task or protocol, and for files that are missing,
+        incomplete or corrupt.
+    """
+    _check_choice("name", name, names())
+    source = SOURCES[name]
+    task = source.TASKS[0] if task is None else task
+    _check_choice("task", task, source.TASKS)
+    protocol = source.PROTOCOLS[0] if protocol is None else protocol
+    _check_choice("protocol", protocol, source.PROTOCOLS)
+    size = source.IMAGE_SIZE if image_size is None else tuple(image_size)
+    records = source.read(_folder(source, name, data_dir), task, size)
+    validate(records, name)
+    indices = source.split(records, protocol, seed)
+    parts = {part: records.subset(chosen) for part, chosen in indices.items()}
+    return _splits(name, protocol, parts)
+
+
+def _splits(name, protocol, parts):
+    train = parts["train"]
+    targets = train.y if isinstance(train.y, dict) else {None: train.y}
+    class_names = train.class_names if isinstance(train.y, dict) else {None: train.class_names}
+    counts = {k: class_counts(y, len(class_names[k])) for k, y in targets.items()}
+    for key, y in targets.items():
+        check_training_classes(y, class_names[key])
+    if train.task == "segmentation":
+        parts = {
+            part: dataclasses.replace(r, sampling_labels=rarest_class(r.y, counts[None]))
+            for part, r in parts.items()
+        }
+    return DataSplits(
+        name=name,
+        task=train.task,
+        protocol=protocol,
+        class_names=train.class_names,
+        class_counts=counts if isinstance(train.y, dict) else counts[None],
+        parts=parts,
+        notes=list(train.notes),
+    )
+
+
+def _check_choice(argument, value, choices):
+    if value not in choices:
+        raise DataError(
+            f"Expected {argument} to be one of {', '.join(choices)}. "
+            f"Received: {argument}={value!r}. Choose one of them."
+        )
+
+
+def _folder(source, name, data_dir):
+    """The folder to read from; `None` for a source that needs no files."""
+    if source.FILES is None:
+        return None
+    folder = data_dir if data_dir is not None else os.environ.get("DAWN_DATA_DIR")
+    if folder is None or not pathlib.Path(folder).is_dir():
+        raise missing(name, source.FILES, source.PUBLISHED_AT, folder)
+    return pathlib.Path(folder)

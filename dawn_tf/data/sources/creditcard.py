@@ -1,0 +1,146 @@
+"""Credit card fraud (ULB): 284,807 transactions of two days, 492 of them frauds.
+
+Read from Kaggle's `creditcard.csv` or from `creditcard.parquet` with the same columns.
+The 32 inputs of a row: V1..V28 (principal components as published), log(1 + amount in euros),
+hours since the first transaction, sine and cosine of the time of day.
+Protocols: "stratified", random 70/15/15 by class; "time", the first 70 % of the transactions, the
+next 15 %, the last 15 %. Rows that occur more than once are kept, and counted in `notes`.
+Source: [Dal Pozzolo et al., 2015](https://doi.org/10.1109/SSCI.2015.33).
+"""
+
+import numpy as np
+
+from dawn_tf.data.archives import locate_file
+from dawn_tf.data.errors import DataError, missing
+from dawn_tf.data.records import Records
+from dawn_tf.data.splits import in_order, stratified
+
+TASKS = ("classification",)
+PROTOCOLS = ("stratified", "time")
+IMAGE_SIZE = None
+FILES = "creditcard.csv or creditcard.parquet"
+PUBLISHED_AT = "https://www.kaggle.com/datasets/mlg-ulb/creditcardfraud"
+
+CLASS_NAMES = ["legitimate", "fraud"]
+COMPONENTS = [f"V{i}" for i in range(1, 29)]
+FEATURE_NAMES = [*COMPONENTS, "log_amount", "hours", "sin_time_of_day", "cos_time_of_day"]
+_FOLDERS = (".", "creditcard")
+_COLUMNS = ["Time", *COMPONENTS, "Amount", "Class"]
+
+
+def read(folder, task, image_size):
+    path = locate_file([folder / name for name in _FOLDERS], "creditcard.csv", "creditcard.parquet")
+    if path is None:
+        raise missing("creditcard", FILES, PUBLISHED_AT, folder)
+    columns = _columns(path)
+    labels = _labels(columns["Class"], path)
+    return Records(
+        x=_features(columns),
+        y=labels,
+        ids=np.array([f"row_{i}" for i in range(len(labels))]),
+        sampling_labels=labels,
+        class_names=CLASS_NAMES,
+        task=task,
+        feature_names=FEATURE_NAMES,
+        notes=(
+            f"{_num_duplicates(columns)} rows repeat an earlier row exactly; they are kept, so a "
+            "test row may have its double in the training part.",
+        ),
+    )
+
+
+def split(records, protocol, seed):
+    if protocol == "time":
+        parts = in_order(records.x[:, FEATURE_NAMES.index("hours")])
+    else:
+        parts = stratified(records.y, seed=seed)
+    return dict(zip(("train", "val", "test"), parts, strict=True))
+
+
+def _features(columns):
+    time_of_day = 2 * np.pi * columns["Time"] / 86400
+    return np.column_stack(
+        [
+            *(columns[name] for name in COMPONENTS),
+            np.log1p(columns["Amount"]),
+            columns["Time"] / 3600,
+            np.sin(time_of_day),
+            np.cos(time_of_day),
+        ]
+    ).astype("float32")
+
+
+def _columns(path):
+    """Float64 array by column name, every number finite."""
+    table = _table(path)
+    absent = [name for name in _COLUMNS if name not in table.column_names]
+    if absent:
+        raise DataError(
+            f"Expected columns {', '.join(_COLUMNS)}. Received: {str(path)!r} without "
+            f"{', '.join(absent)}. Fetch the file from {PUBLISHED_AT}."
+        )
+    if table.num_rows == 0:
+        raise DataError(
+            f"Expected rows. Received: {str(path)!r}, empty. Fetch the file from {PUBLISHED_AT}."
+        )
+    return {name: _numbers(table.column(name), name, path) for name in _COLUMNS}
+
+
+def _table(path):
+    try:
+        import pyarrow
+        import pyarrow.csv
+        import pyarrow.parquet
+    except ImportError as error:
+        raise DataError(
+            f"Expected pyarrow, which reads {path.name}. Received: an installation without it. "
+            "Run `pip install dawn_tf[tabular]`."
+        ) from error
+    try:
+        if path.suffix == ".parquet":
+            return pyarrow.parquet.read_table(path)
+        return pyarrow.csv.read_csv(path)
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(
+            f"Expected a whole table. Received: {str(path)!r}, which cannot be read "
+            f"({str(error).splitlines()[0]}). Fetch the file from {PUBLISHED_AT}."
+        ) from error
+
+
+def _numbers(column, name, path):
+    values = column.to_numpy()
+    if values.dtype == object or values.dtype.kind not in "fiu":
+        row, text = next((i, v) for i, v in enumerate(values.tolist()) if not _is_number(v))
+        raise _bad_value(text, name, row, path, "a number")
+    values = values.astype("float64")
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise _bad_value(values[wrong[0]], name, wrong[0], path, "a finite number")
+    return values
+
+
+def _is_number(value):
+    try:
+        return np.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _labels(values, path):
+    wrong = np.flatnonzero((values != 0) & (values != 1))
+    if len(wrong):
+        raise _bad_value(values[wrong[0]], "Class", wrong[0], path, "0 or 1")
+    return values.astype("int32")
+
+
+def _bad_value(value, column, row, path, expected):
+    return DataError(
+        f"Expected {expected}. Received: {value!s} in column {column}, row {row + 1} of "
+        f"{str(path)!r} (counted from 1 below the header). Mend or remove that row."
+    )
+
+
+def _num_duplicates(columns):
+    # Adding 0 turns -0.0 into 0.0: equality is then equality of bytes.
+    rows = np.column_stack([columns[name] for name in _COLUMNS]) + 0.0
+    return len(rows) - len({row.tobytes() for row in rows})

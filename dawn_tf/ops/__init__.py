@@ -1,0 +1,1 @@
+"""Pure functions in `keras.ops`, for layers, models and losses."""

@@ -1,0 +1,185 @@
+"""What is done with a finished run: score it again, predict with it, export it."""
+
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+
+import keras
+import numpy as np
+
+from dawn_tf.data.images import read_images
+from dawn_tf.data.pipeline import evaluation_batches
+from dawn_tf.evaluation import atomic, evaluate, write_json
+from dawn_tf.export import export_saved_model
+from dawn_tf.metrics import minority_classes
+from dawn_tf.training.config import TrainConfig
+from dawn_tf.training.run import load_data
+from dawn_tf.training.summary import print_scores
+
+_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
+_BATCH = 64
+
+
+def _run():
+    return dataclasses.field(metadata={"help": "folder of a finished run"})
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Flags of `tools/evaluate.py`."""
+
+    run: str = _run()
+    part: str = dataclasses.field(
+        default="test", metadata={"help": "part of the data", "choices": ("train", "val", "test")}
+    )
+    data_dir: str | None = dataclasses.field(
+        default=None, metadata={"help": "folder with the data; default: $DAWN_DATA_DIR"}
+    )
+    out: str | None = dataclasses.field(
+        default=None, metadata={"help": "file for the scores; default: printed only"}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictConfig:
+    """Flags of `tools/predict.py`."""
+
+    run: str = _run()
+    input: str = dataclasses.field(
+        metadata={"help": "an image, a folder of images, or a CSV of table rows"}
+    )
+    out: str = dataclasses.field(
+        default="predictions.csv",
+        metadata={"help": "CSV to write; masks go into a folder of that name without .csv"},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """Flags of `tools/export.py`."""
+
+    run: str = _run()
+    out: str = dataclasses.field(
+        default="saved_models", metadata={"help": "folder of all exported models"}
+    )
+    name: str | None = dataclasses.field(
+        default=None, metadata={"help": "model name; default: the run's data set"}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """The files of a run that others need."""
+
+    config: TrainConfig
+    metrics: dict
+    model: keras.Model
+
+    @classmethod
+    def open(cls, folder):
+        """Loads the run in `folder`; raises `ValueError` if there is no finished one."""
+        folder = pathlib.Path(folder)
+        missing = [
+            name
+            for name in ("config.json", "metrics.json", "model.keras")
+            if not (folder / name).exists()
+        ]
+        if missing:
+            raise ValueError(
+                f"Expected a finished run with config.json, metrics.json and model.keras. "
+                f"Received: {folder} without {', '.join(missing)}. Train it with tools/train.py "
+                f"--out {folder}."
+            )
+        config = TrainConfig(**json.loads((folder / "config.json").read_text()))
+        metrics = json.loads((folder / "metrics.json").read_text())
+        return cls(config, metrics, keras.models.load_model(folder / "model.keras", compile=False))
+
+    @property
+    def class_names(self):
+        return list(self.metrics["test"]["per_class"])
+
+
+def evaluate_run(config):
+    """Scores one part of the run's data set; returns them, prints them, writes them if asked."""
+    run = FinishedRun.open(config.run)
+    trained = run.config
+    if config.data_dir:
+        trained = dataclasses.replace(trained, data_dir=config.data_dir)
+    data = load_data(trained)
+    scores, _ = evaluate(
+        run.model,
+        evaluation_batches(data.parts[config.part], _BATCH),
+        data.task,
+        data.class_names,
+        minority_classes(data.class_counts),
+        threshold=run.metrics["threshold"],
+        ignore_class=data.ignore_class,
+        from_logits=False,
+    )
+    print_scores(f"{trained.run_name()}, {config.part}", scores)
+    if config.out:
+        write_json(config.out, scores)
+    return scores
+
+
+def predict_run(config):
+    """Writes a CSV with class and probabilities of every input; masks as PNG beside it."""
+    run = FinishedRun.open(config.run)
+    names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:])
+    out = pathlib.Path(config.out)
+    threshold, class_names = run.metrics["threshold"], run.class_names
+    segments = len(run.model.output_shape) == 4
+    header = ["input", *(["mask"] if segments else ["class"])]
+    header += [f"share_{c}" if segments else f"p_{c}" for c in class_names]
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(header)
+    for start in range(0, len(x), _BATCH):
+        p = run.model.predict_on_batch(x[start : start + _BATCH].astype("float32"))
+        chosen = p.argmax(-1) if threshold is None else (p[..., 1] >= threshold).astype(int)
+        for name, row, c in zip(names[start : start + _BATCH], p, chosen, strict=True):
+            if segments:
+                path = out.with_suffix("") / f"{pathlib.Path(name).stem}.png"
+                with atomic(path) as file:
+                    file.write(encode_mask(c))
+                shares = [(c == k).mean() for k in range(len(class_names))]
+                rows.writerow([name, path, *(f"{share:.6g}" for share in shares)])
+            else:
+                rows.writerow([name, class_names[c], *(f"{value:.6g}" for value in row)])
+    with atomic(out) as file:
+        file.write(text.getvalue().encode())
+    print(f"{len(x):,} predictions: {out}")
+    return out
+
+
+def _read_inputs(path, input_shape):
+    if not path.exists():
+        raise ValueError(f"Expected an image, a folder or a CSV. Received: {path}, not there.")
+    if len(input_shape) == 1:
+        rows = read_features(path)
+        return [str(i) for i in range(len(rows))], rows
+    files = [path]
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.suffix.lower() in _IMAGES)
+    if not files:
+        raise ValueError(f"Expected images ({', '.join(_IMAGES)}). Received: {path} without any.")
+    names = [str(file) for file in files]
+    return names, read_images(
+        names, lambda name: pathlib.Path(name).read_bytes(), input_shape[:2], input_shape[2]
+    )
+
+
+def export_run(config):
+    """Exports the run's model and says where it is."""
+    run = FinishedRun.open(config.run)
+    version = export_saved_model(
+        run.model,
+        config.out,
+        config.name or run.config.dataset,
+        run.class_names,
+        run.metrics["threshold"],
+    )
+    print(f"SavedModel: {version}")
+    return version

@@ -1,0 +1,175 @@
+"""What a person sees of a run: the final table, the figures, the report page."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from dawn_tf.metrics import minority_classes
+from dawn_tf.training.callbacks import best_epoch
+from dawn_tf.training.fit import make_sampler, sampled_prior
+
+_HEADLINE = {
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "minority_recall": "minority recall",
+    "pr_auc": "PR-AUC",
+    "accuracy": "accuracy",
+    "miou": "mIoU",
+    "dice_per_image_mean": "Dice, mean over images",
+    "iou_per_image_mean": "IoU, mean over images",
+}
+_SHOWN = 4  # Example images in a figure.
+
+
+def print_summary(config, metrics):
+    """Prints the scores of a finished run and where its files are."""
+    console = Console(highlight=False)
+    epochs = ", ".join(str(epoch) for epoch in metrics["selection"]["epochs"])
+    table = Table(title=config.run_name(), caption=f"best epoch by {config.monitor}: {epochs}")
+    columns = {
+        "validation": metrics["val"],
+        "test": metrics["test"],
+        "test, last epoch": metrics["last_epoch"]["test"],
+    }
+    console.print(_headline(table, columns))
+    console.print(_by_class(metrics["test"], "test, by class"))
+    if metrics["threshold"] is not None:
+        console.print(f"threshold chosen on validation: {metrics['threshold']:.4f}")
+    console.print(f"report:     {config.out}/report.html", soft_wrap=True)
+    console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
+
+
+def print_scores(title, scores):
+    """Prints one part's scores."""
+    console = Console(highlight=False)
+    console.print(_headline(Table(title=title), {"": scores}))
+    console.print(_by_class(scores, "by class"))
+
+
+def _headline(table, columns):
+    table.add_column("score")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for key, name in _HEADLINE.items():
+        if all(key in scores for scores in columns.values()):
+            table.add_row(name, *(_number(scores[key]) for scores in columns.values()))
+    return table
+
+
+def _number(score):
+    """Four digits, or a dash for a score the part does not define (no example of a class)."""
+    return "-" if score is None else f"{score:.4f}"
+
+
+def _by_class(scores, title):
+    is_mask = "miou" in scores
+    keys = ["precision", "recall", "f1", *(["iou"] if is_mask else [])]
+    table = Table(title=title)
+    table.add_column("class")
+    for column in (*keys, "pixels" if is_mask else "examples"):
+        table.add_column(column, justify="right")
+    for name, row in scores["per_class"].items():
+        table.add_row(name, *(f"{row[key]:.3f}" for key in keys), f"{row['support']:,}")
+    return table
+
+
+def write_summary(run, config, data, model, metrics, outputs, histories):
+    """Writes `figures/*.png` and `report.html` into the run folder.
+
+    Without matplotlib (extra `report`) it says so and writes neither.
+
+    Args:
+        run: The folder.
+        config: Its resolved `TrainConfig`.
+        data: `DataSplits`.
+        model: One trained network, for maps and masks.
+        metrics: As in `metrics.json`.
+        outputs: What `evaluate` gave beside the test scores.
+        histories: One list of epochs a network.
+    """
+    try:
+        from dawn_tf.evaluation import report
+    except ImportError as error:
+        print(error)
+        return
+    test = metrics["test"]
+    minority = minority_classes(data.class_counts)
+    sampler = make_sampler(config, data, config.seed)
+    figures = {
+        "class_shares": (
+            "Class shares before and after sampling",
+            report.class_shares(
+                data.class_names, data.class_counts, sampled_prior(data, sampler)
+            ),
+        ),
+        "per_class_f1": ("F1 by class, test", report.per_class_f1(test["per_class"], minority)),
+        "confusion_matrix": (
+            "Confusion matrix, test",
+            report.confusion_matrix(test["confusion_matrix"], data.class_names),
+        ),
+    }
+    if data.task == "segmentation":
+        curves = report.segmentation_curves(outputs, test)
+        bins = {key: outputs[f"bin_{key}"] for key in ("count", "confidence", "accuracy")}
+        figures["masks"] = ("Worst and best masks, test", _masks(report, model, data, outputs))
+    else:
+        curves = report.classification_curves(
+            outputs["y_true"], outputs["probabilities"], data.class_names
+        )
+        bins = report.reliability_bins(outputs["y_true"], outputs["probabilities"])
+    figures["pr_curves"] = ("Precision and recall, test", report.pr_curves(curves))
+    figures["reliability"] = (
+        "Reliability, test",
+        report.reliability(bins, test["calibration"]["ece"]),
+    )
+    history = histories[0]
+    figures["training_curves"] = (
+        "Training",
+        report.training_curves(
+            {key: [row[key] for row in history] for key in history[0] if key != "epoch"},
+            best_epoch(history, config.monitor) + 1,
+        ),
+    )
+    if config.model == "dawn" and len(data.input_shape) == 3:
+        figures["decoder_maps"] = ("Gate and decoders", _decoder_maps(report, model, data))
+    listed = []
+    for name, (title, figure) in figures.items():
+        path = run / "figures" / f"{name}.png"
+        report.save(figure, path)
+        listed.append((title, path, f"{title}: {config.run_name()}"))
+    report.write_report(run, config.run_name(), dataclasses.asdict(config), metrics, listed)
+
+
+def _decoder_maps(report, model, data):
+    """Maps of one test image of each of the rarest classes."""
+    test = data.parts["test"]
+    rarest = np.argsort(data.class_counts)[:_SHOWN]
+    present = [np.flatnonzero(test.sampling_labels == c) for c in rarest]
+    chosen = [indices[0] for indices in present if len(indices)]
+    names = ("gate", "global_logits", "detail_logits")
+    inner = {layer.name: layer.output for layer in model.layers}
+    inner["gate"] = inner["gate"][1]
+    # Without attention the detail decoder gives the logits itself.
+    inner.setdefault("detail_logits", inner["detail_decoder"])
+    maps = keras.Model(model.input, [inner[name] for name in names])
+    x = test.x[chosen].astype("float32")
+    captions = [f"{data.class_names[test.sampling_labels[i]]}: {test.ids[i]}" for i in chosen]
+    return report.decoder_maps(x, *(np.asarray(m) for m in maps(x)), captions)
+
+
+def _masks(report, model, data, outputs):
+    """The two worst and two best test images by mean IoU."""
+    test = data.parts["test"]
+    iou = outputs["iou"].mean(1)
+    order = np.argsort(iou)
+    order = order[np.isfinite(iou[order])]  # An image of void pixels alone has none.
+    chosen = [*order[:2], *order[-2:]]
+    z = model.predict_on_batch(test.x[chosen].astype("float32"))
+    z = z["output"] if isinstance(z, dict) else z
+    captions = [f"{test.ids[i]}: IoU {iou[i]:.2f}" for i in chosen]
+    return report.mask_overlays(
+        test.x[chosen], test.y[chosen], z.argmax(-1), captions, data.class_names, data.ignore_class
+    )
