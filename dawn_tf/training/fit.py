@@ -116,7 +116,8 @@ def train_network(config, data, folder, seed):
     augmenter = None
     if config.augment and len(data.input_shape) == 3:
         counts = np.bincount(train.sampling_labels)
-        augmenter = Augmenter(counts, seed=seed, **AUGMENTATION.get(data.name, {}))
+        options = AUGMENTATION.get(data.name, {})
+        augmenter = Augmenter(counts, ignore_class=data.ignore_class, seed=seed, **options)
     batches = training_batches(
         train, sampler, config.batch_size, augmenter, start_step=first * steps
     )

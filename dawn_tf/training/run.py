@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 import platform
+import shutil
 import subprocess
 import time
 
@@ -48,6 +49,7 @@ def train(config):
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / "config.json", dataclasses.asdict(config))
 
+    commit = _commit()  # At the start: the checkout may move on while a run lasts.
     started = time.monotonic()
     trained = [
         train_network(config, data, run / f"network_{k}", seed=config.seed * 1000 + k)
@@ -65,8 +67,10 @@ def train(config):
         "epochs": [best_epoch(history, config.monitor) + 1 for history in histories],
         "epochs_run": [len(history) for history in histories],
     }
-    metrics["run"] = _provenance(best, seconds)
+    metrics["run"] = _provenance(best, seconds, commit)
     _save_model(best, run / "model.keras")
+    # A run killed while it wrote its end writes the end again, not a second version.
+    shutil.rmtree(run / "saved_models", ignore_errors=True)
     version = export_saved_model(
         best, run / "saved_models", config.dataset, data.class_names, metrics["threshold"]
     )
@@ -139,7 +143,7 @@ def _save_model(model, path):
     partial.replace(path)
 
 
-def _provenance(model, seconds):
+def _provenance(model, seconds, commit):
     return {
         "seconds_this_process": round(seconds, 1),
         "parameters": model.count_params(),
@@ -150,7 +154,7 @@ def _provenance(model, seconds):
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        "commit": _commit(),
+        "commit": commit,
     }
 
 

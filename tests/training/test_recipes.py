@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from dawn_tf import losses
+from dawn_tf.training import RECIPES, TrainConfig, make_loss
+from dawn_tf.training.recipes import uses_auxiliary
+
+COUNTS = np.array([900, 90, 10])
+PRIOR = COUNTS / COUNTS.sum()
+
+
+def test_dawn_on_image_classes_is_adjusted_and_has_both_auxiliaries():
+    loss, weights = make_loss("dawn", "classification", 3, COUNTS, PRIOR)
+    assert weights == {"output": 1.0, "global": 0.5, "detail": 0.5}
+    assert isinstance(loss["output"], losses.DAWNLoss)
+    np.testing.assert_allclose(loss["output"].prior, PRIOR)
+    assert loss["global"].prior is None
+    np.testing.assert_allclose(loss["detail"].prior, PRIOR)
+    assert uses_auxiliary("dawn", 3) and not uses_auxiliary("dawn", 1)
+
+
+def test_dawn_adjusts_by_what_is_sampled_not_by_what_is_there():
+    sampled = np.full(3, 1 / 3)
+    loss, _ = make_loss("dawn", "classification", 3, COUNTS, sampled)
+    np.testing.assert_allclose(loss["output"].prior, sampled)
+
+
+def test_dawn_on_masks_leaves_the_fused_output_unadjusted_unless_asked():
+    loss, _ = make_loss("dawn", "segmentation", 3, COUNTS, PRIOR)
+    assert loss["output"].prior is None
+    loss, _ = make_loss("dawn", "segmentation", 3, COUNTS, PRIOR, tau=0.5)
+    np.testing.assert_allclose(loss["output"].prior, PRIOR)
+    assert loss["output"].tau == 0.5
+
+
+def test_dawn_on_rows_is_cross_entropy_and_a_little_dice():
+    loss, weights = make_loss("dawn", "classification", 1, COUNTS, PRIOR)
+    assert weights is None
+    y, z = np.array([0, 0, 2]), np.random.default_rng(0).normal(size=(3, 3)).astype("float32")
+    expected = losses.LogitAdjusted()(y, z) + 0.01 * losses.SoftDice()(y, z)
+    np.testing.assert_allclose(loss(y, z), expected, rtol=1e-5)
+
+
+def test_paper_is_the_raw_hybrid_on_balanced_batches_with_attention():
+    loss, weights = make_loss("paper", "classification", 3, COUNTS, PRIOR)
+    assert weights is None and loss.prior is None
+    assert RECIPES["paper"].sampling == "balanced" and RECIPES["paper"].cross_attention
+    assert loss.class_weights == pytest.approx(losses.effective_number_weights(COUNTS, 0.9999))
+
+
+def test_cross_entropy_and_balanced_softmax_differ_by_the_log_prior():
+    y, z = np.array([0, 1, 2]), np.random.default_rng(0).normal(size=(3, 3)).astype("float32")
+    plain, _ = make_loss("cross_entropy", "classification", 3, COUNTS, PRIOR)
+    balanced, _ = make_loss("balanced_softmax", "classification", 3, COUNTS, PRIOR)
+    np.testing.assert_allclose(balanced(y, z), plain(y, z + np.log(PRIOR)), rtol=1e-5)
+
+
+def test_defaults_fill_only_what_was_not_given():
+    config = TrainConfig(dataset="ham10000", batch_size=7, recipe="paper").resolved()
+    assert (config.batch_size, config.image_size, config.sampling) == (7, 96, "balanced")
+    assert config.cross_attention and config.task == "classification"
+    assert config.resolved() == config
+
+
+def test_a_data_sets_second_task_has_defaults_of_its_own():
+    masks = TrainConfig(dataset="isic2017").resolved()
+    labels = TrainConfig(dataset="isic2017", task="classification").resolved()
+    assert (masks.task, masks.encoder, masks.monitor) == ("segmentation", "unet", "miou")
+    assert (labels.encoder, labels.width, labels.monitor) == ("resnet32", None, "macro_f1")
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"epochs": 0}, "Expected epochs >= 1"),
+        ({"model": "unet"}, "Those two are for the dual decoder"),
+    ],
+)
+def test_configs_that_no_run_can_have_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**values).check()
