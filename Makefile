@@ -13,13 +13,13 @@ demo: .venv/installed-train
 	$(BIN)/python tools/train.py --dataset digits --out runs/demo
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: .venv/installed-dev
 	$(BIN)/python -m pytest -m slow
 
 test-jax: .venv/installed-dev
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/ops tests/layers tests/models tests/losses tests/metrics
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/ops tests/layers tests/models tests/losses tests/metrics
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -2,6 +2,8 @@
 
     python tools/evaluate.py --run runs/demo                      # the test part
     python tools/evaluate.py --run runs/demo --part val --out scores.json
+
+Scores are those of `metrics.json`, with the run's own threshold.
 """
 
 import os

@@ -2,6 +2,8 @@
 
     python tools/export.py --run runs/demo                        # saved_models/digits/1
     python tools/export.py --run runs/demo --name numbers --out /srv/models
+
+Each call writes the next version; docs/training.md lists the signatures.
 """
 
 import os

@@ -2,6 +2,8 @@
 
     python tools/predict.py --run runs/demo --input photos/ --out predictions.csv
     python tools/predict.py --run runs/fraud --input transactions.csv --out predictions.csv
+
+Masks are written as PNG files of class numbers beside the CSV.
 """
 
 import os

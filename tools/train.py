@@ -13,8 +13,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from dawn_tf.training.command_line import parse, run  # noqa: E402
 from dawn_tf.training import PRESETS, TrainConfig, train  # noqa: E402
+from dawn_tf.training.command_line import parse, run  # noqa: E402
 from dawn_tf.training.summary import print_summary  # noqa: E402
 
 

@@ -48,19 +48,26 @@ def resize_image(image, image_size, method="bilinear", antialias=True):
     return tf.ensure_shape(resized, (*image_size, image.shape[-1]))
 
 
-def read_images(names, read_bytes, image_size):
+def encode_mask(mask):
+    """The bytes of a PNG that holds a mask of class numbers, `(height, width)`, as it is."""
+    return tf.io.encode_png(tf.cast(mask, tf.uint8)[..., None]).numpy()
+
+
+def read_images(names, read_bytes, image_size, channels=3):
     """Decodes many images in a few threads.
 
     Args:
         names: File names, in the order of the result.
         read_bytes: Function from a name to the bytes of that file.
         image_size: `(height, width)`.
+        channels: 1 or 3.
 
-    Returns: uint8 array, `(len(names), height, width, 3)`.
+    Returns: uint8 array, `(len(names), height, width, channels)`.
 
     Raises: `DataError` naming the file that is no image, or if the result would not fit.
     """
-    return _read_all(names, read_bytes, (*image_size, 3), lambda b: decode_image(b, image_size))
+    shape = (*image_size, channels)
+    return _read_all(names, read_bytes, shape, lambda b: decode_image(b, image_size, channels))
 
 
 def read_masks(names, read_bytes, image_size):

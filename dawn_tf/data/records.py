@@ -96,7 +96,7 @@ def validate(records, name):
         row, column = np.argwhere(~np.isfinite(records.x))[0][:2]
         raise DataError(
             f"Expected finite numbers. Received: {records.x[row, column]} in example "
-            f"{records.ids[row]!r}, column {column}. Mend or remove that row."
+            f"{str(records.ids[row])!r}, column {column}. Mend or remove that row."
         )
     ids, times = collections.Counter(records.ids.tolist()).most_common(1)[0]
     if times > 1:
@@ -122,5 +122,5 @@ def _check_labels(y, records, class_names):
         first = np.argwhere(wrong)[0]
         raise DataError(
             f"Expected labels in 0..{len(class_names) - 1} ({', '.join(class_names)}). Received: "
-            f"{y[tuple(first)]} in example {records.ids[first[0]]!r}. Mend that label."
+            f"{y[tuple(first)]} in example {str(records.ids[first[0]])!r}. Mend that label."
         )

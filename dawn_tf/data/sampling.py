@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from dawn_tf.data.stateless import random_integers
+from dawn_tf.data.stateless import random_integers, uniform
 
 SCHEDULES = ("constant", "progressive", "deferred")
 TARGETS = ("instance", "balanced", "sqrt", "effective")
@@ -210,37 +210,36 @@ def rejection_resample(dataset, class_of, target, class_counts, seed=0):
     """Resamples a stream, which has no index, towards target shares by leaving examples out.
 
     With `p` the shares of the stream and `q` the target, an example of class c stays with
-    probability `(q_c / p_c) / max(q / p)`, so `1 / max(q / p)` of the stream is kept
-    (`tf.data.Dataset.rejection_resample`). Everything left out is read all the same:
-    where the data has a length, `ClassAwareSampler` gives the same shares hundreds of times
-    faster.
+    probability `(q_c / p_c) / max(q / p)`, so `1 / max(q / p)` of the stream is kept.
+    Everything left out is read all the same: where the data has a length, `ClassAwareSampler`
+    gives the same shares without.
 
     Args:
-        dataset: Unbatched `tf.data.Dataset`.
+        dataset: Unbatched `tf.data.Dataset` of tuples.
         class_of: Function from the components of an example to its integer class.
         target: See `target_shares`.
         class_counts: Examples per class in the stream (or their shares), `(C,)`.
-        seed: Integer.
+        seed: Integer; decides which examples stay, by their number in the stream.
 
-    Returns: `tf.data.Dataset` of the same elements. Warns if it keeps less than a tenth.
+    Returns: `tf.data.Dataset` of the same elements, in order. Warns if it keeps less than a tenth.
     """
     counts = np.asarray(class_counts, "float64")
-    shares = counts / counts.sum()
-    wanted = target_shares(counts, target)
-    kept = 1 / np.max(wanted[wanted > 0] / shares[wanted > 0])
+    ratio = target_shares(counts, target) / np.maximum(counts / counts.sum(), 1e-300)
+    kept = 1 / ratio.max()
     if kept < 0.1:
         warnings.warn(
             f"Rejection keeps {kept:.1%} of this stream and reads the rest for nothing. "
             "ClassAwareSampler draws from data that has a length without that loss.",
             stacklevel=2,
         )
-    resampled = dataset.rejection_resample(
-        lambda *example: tf.cast(class_of(*example), tf.int32),
-        target_dist=tf.constant(wanted, tf.float32),
-        initial_dist=tf.constant(shares, tf.float32),
-        seed=seed,
-    )
-    return resampled.map(lambda _, example: example)
+    # Not Dataset.rejection_resample: it mixes two readings of the stream, so that one pass repeats
+    # some examples; its iterator cannot be saved, and it prints to stderr.
+    accept = tf.constant(ratio * kept)
+
+    def stays(number, example):
+        return uniform(seed, number) < tf.gather(accept, class_of(*example))
+
+    return dataset.enumerate().filter(stays).map(lambda _, example: example)
 
 
 def _count_up(sizes):

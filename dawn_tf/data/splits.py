@@ -40,7 +40,7 @@ def stratified_groups(labels, groups, fractions=FRACTIONS, seed=0):
     mixed = np.flatnonzero(class_of_group[group_of] != labels)
     if len(mixed):
         raise DataError(
-            f"Expected one class per group. Received: group {groups[mixed[0]]!r} with classes "
+            f"Expected one class per group. Received: group {str(groups[mixed[0]])!r} with classes "
             f"{sorted(set(labels[groups == groups[mixed[0]]].tolist()))}. Mend its labels."
         )
     bounds = np.cumsum(fractions)[:-1]

@@ -50,8 +50,9 @@ def focal(y_true, y_pred, gamma=2.0, alpha=None, ignore_class=None):
 def focal_term(inputs, gamma, alpha=None):
     """The focal loss of prepared `Inputs`, `(batch,)`."""
     log_p = ops.sum(inputs.y * inputs.log_p, axis=-1)  # 0, so no loss, at void pixels.
-    # expm1 keeps 1 - p exact near p = 1. At p = 1 itself the slope of the power is infinite for
-    # gamma < 1; the floor, far below float32's smallest nonzero 1 - p, makes the gradient 0.
+    # expm1 takes 1 - p from log p without rounding p to 1. At p = 1 itself the slope of the power
+    # is infinite for gamma < 1; the floor, far below the smallest nonzero 1 - p that float32
+    # logits give, makes the gradient 0.
     modulation = ops.power(ops.maximum(-ops.expm1(log_p), 1e-12), gamma)
     loss = -log_p * modulation
     if alpha is not None:

@@ -82,7 +82,5 @@ def _to_size(projection, x, size):
     if x.shape[1] > size[0]:
         # Pool first: the projection then runs on fewer pixels.
         stride = tuple(round(a / b) for a, b in zip(x.shape[1:3], size, strict=True))
-        x = ops.average_pool(
-            x, stride, strides=stride, padding="same", data_format="channels_last"
-        )
+        x = ops.average_pool(x, stride, strides=stride, padding="same", data_format="channels_last")
     return resize(projection(x), size)

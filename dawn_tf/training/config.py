@@ -27,7 +27,9 @@ class TrainConfig:
         None, "class shares of training batches: instance, sqrt, effective or balanced"
     )
     resampling: str = _field(
-        "index", "how shares are reached: index, or tf.data's rejection", choices=("index", "rejection")
+        "index",
+        "how shares are reached: index, or tf.data's rejection",
+        choices=("index", "rejection"),
     )
     tau: float | None = _field(None, "strength of the prior adjustment; 0 switches it off")
     cross_attention: bool | None = _field(None, "attention between the decoders")
@@ -109,7 +111,7 @@ DATASET_DEFAULTS = {
         "task": "segmentation",
         "image_size": 128,
         "batch_size": 16,
-        "epochs": 15,
+        "epochs": 12,
         "learning_rate": 2e-3,
         "monitor": "miou",
         "encoder": "unet",

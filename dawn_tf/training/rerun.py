@@ -7,10 +7,10 @@ import json
 import pathlib
 
 import keras
-import numpy as np
 
-from dawn_tf.data.images import read_images
+from dawn_tf.data.images import encode_mask, read_images
 from dawn_tf.data.pipeline import evaluation_batches
+from dawn_tf.data.sources import SOURCES
 from dawn_tf.evaluation import atomic, evaluate, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
@@ -127,7 +127,8 @@ def evaluate_run(config):
 def predict_run(config):
     """Writes a CSV with class and probabilities of every input; masks as PNG beside it."""
     run = FinishedRun.open(config.run)
-    names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:])
+    source = SOURCES[run.config.dataset]
+    names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:], source)
     out = pathlib.Path(config.out)
     threshold, class_names = run.metrics["threshold"], run.class_names
     segments = len(run.model.output_shape) == 4
@@ -154,11 +155,11 @@ def predict_run(config):
     return out
 
 
-def _read_inputs(path, input_shape):
+def _read_inputs(path, input_shape, source):
     if not path.exists():
         raise ValueError(f"Expected an image, a folder or a CSV. Received: {path}, not there.")
     if len(input_shape) == 1:
-        rows = read_features(path)
+        rows = source.read_features(path)
         return [str(i) for i in range(len(rows))], rows
     files = [path]
     if path.is_dir():

@@ -30,10 +30,10 @@ _INCIDENTAL = ("data_dir", "out")
 def train(config):
     """Runs `config` to its end and returns what `metrics.json` holds.
 
-    The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs), `model.keras`,
-    `metrics.json`, `outputs_<part>.npz` (labels and probabilities), `figures/`, `report.html` and
-    `saved_models/<dataset>/<version>/`. The same command after a kill goes on from the last whole
-    epoch; after the end it gives back the scores.
+    The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
+    `model.keras`, `metrics.json`, `outputs_<part>.npz` (labels and probabilities), `figures/`,
+    `report.html` and `saved_models/<dataset>/<version>/`. The same command after a kill goes on
+    from the last whole epoch; after the end it gives back the scores.
 
     Raises:
         ValueError: for a config no run can have, a folder that holds another run, or bad data.
@@ -131,9 +131,7 @@ def _score(model, config, data):
         threshold = choose_threshold(raw["y_true"], raw["probabilities"][:, 1])
     scores, outputs = {"threshold": threshold}, {}
     for part in ("val", "test"):
-        scores[part], outputs[part] = evaluate(
-            model, batches[part], threshold=threshold, **options
-        )
+        scores[part], outputs[part] = evaluate(model, batches[part], threshold=threshold, **options)
     return scores, outputs
 
 

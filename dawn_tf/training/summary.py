@@ -101,9 +101,7 @@ def write_summary(run, config, data, model, metrics, outputs, histories):
     figures = {
         "class_shares": (
             "Class shares before and after sampling",
-            report.class_shares(
-                data.class_names, data.class_counts, sampled_prior(data, sampler)
-            ),
+            report.class_shares(data.class_names, data.class_counts, sampled_prior(data, sampler)),
         ),
         "per_class_f1": ("F1 by class, test", report.per_class_f1(test["per_class"], minority)),
         "confusion_matrix": (

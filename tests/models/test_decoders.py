@@ -27,9 +27,7 @@ def test_summed_projections_equal_the_papers_concatenation(value_and_gradient):
     levels, decoder = pyramid(), DetailDecoder(3)
     decoder(levels)
     decoder.projections[0].bias.assign([0.1, -0.2, 0.3])
-    np.testing.assert_allclose(
-        decoder(levels), as_the_paper_writes_it(decoder, levels), atol=1e-5
-    )
+    np.testing.assert_allclose(decoder(levels), as_the_paper_writes_it(decoder, levels), atol=1e-5)
     for i in range(len(levels)):
 
         def loss(x, form, i=i):
@@ -110,7 +108,9 @@ def test_every_place_of_the_global_decoder_sees_the_whole_image(value_and_gradie
 def test_resize_commutes_with_one_by_one_convolution():
     x = pyramid()[1]
     kernel = np.random.default_rng(1).normal(size=(6, 2)).astype("float32")
-    np.testing.assert_allclose(resize(x @ kernel + 1, (13, 10)), resize(x, (13, 10)) @ kernel + 1, atol=1e-5)
+    np.testing.assert_allclose(
+        resize(x @ kernel + 1, (13, 10)), resize(x, (13, 10)) @ kernel + 1, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("side", [3, 16, 17, 100])

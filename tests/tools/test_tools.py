@@ -57,8 +57,15 @@ def finished(tmp_path_factory):
 def test_flags_become_the_config_and_win_over_the_preset():
     args = ["--preset", "paper", "--epochs", "3", "--no-augment", "--batch-size", "7"]
     config = parse(TrainConfig, args, "", PRESETS)
-    assert (config.recipe, config.epochs, config.augment, config.batch_size) == ("paper", 3, False, 7)
-    assert parse(TrainConfig, ["--preset", "paper", "--recipe", "dawn"], "", PRESETS).recipe == "dawn"
+    assert (config.recipe, config.epochs, config.augment, config.batch_size) == (
+        "paper",
+        3,
+        False,
+        7,
+    )
+    assert (
+        parse(TrainConfig, ["--preset", "paper", "--recipe", "dawn"], "", PRESETS).recipe == "dawn"
+    )
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "predict", "export"])
@@ -177,7 +184,9 @@ def test_evaluate_predict_and_export_agree_with_the_run(finished, tmp_path, monk
     rows = list(csv.DictReader(pathlib.Path("predictions.csv").open()))
     with np.load(finished / "outputs_test.npz") as outputs:
         p = outputs["probabilities"][:5]
-    np.testing.assert_allclose([[float(r[f"p_{c}"]) for c in range(10)] for r in rows], p, atol=1e-5)
+    np.testing.assert_allclose(
+        [[float(r[f"p_{c}"]) for c in range(10)] for r in rows], p, atol=1e-5
+    )
     assert [int(r["class"]) for r in rows] == p.argmax(-1).tolist()
 
     tool("export").main(["--run", str(finished)])

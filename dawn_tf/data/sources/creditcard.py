@@ -32,7 +32,7 @@ def read(folder, task, image_size):
     path = locate_file([folder / name for name in _FOLDERS], "creditcard.csv", "creditcard.parquet")
     if path is None:
         raise missing("creditcard", FILES, PUBLISHED_AT, folder)
-    columns = _columns(path)
+    columns = _columns(path, _COLUMNS)
     labels = _labels(columns["Class"], path)
     return Records(
         x=_features(columns),
@@ -47,6 +47,14 @@ def read(folder, task, image_size):
             "test row may have its double in the training part.",
         ),
     )
+
+
+def read_features(path):
+    """Inputs of a CSV or Parquet file with the published columns, "Class" or not: `(N, 32)`.
+
+    Raises: `DataError` as `read` does.
+    """
+    return _features(_columns(path, _COLUMNS[:-1]))
 
 
 def split(records, protocol, seed):
@@ -70,20 +78,20 @@ def _features(columns):
     ).astype("float32")
 
 
-def _columns(path):
+def _columns(path, names):
     """Float64 array by column name, every number finite."""
     table = _table(path)
-    absent = [name for name in _COLUMNS if name not in table.column_names]
+    absent = [name for name in names if name not in table.column_names]
     if absent:
         raise DataError(
-            f"Expected columns {', '.join(_COLUMNS)}. Received: {str(path)!r} without "
+            f"Expected columns {', '.join(names)}. Received: {str(path)!r} without "
             f"{', '.join(absent)}. Fetch the file from {PUBLISHED_AT}."
         )
     if table.num_rows == 0:
         raise DataError(
             f"Expected rows. Received: {str(path)!r}, empty. Fetch the file from {PUBLISHED_AT}."
         )
-    return {name: _numbers(table.column(name), name, path) for name in _COLUMNS}
+    return {name: _numbers(table.column(name), name, path) for name in names}
 
 
 def _table(path):
