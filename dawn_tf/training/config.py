@@ -111,7 +111,7 @@ DATASET_DEFAULTS = {
         "task": "segmentation",
         "image_size": 128,
         "batch_size": 16,
-        "epochs": 12,
+        "epochs": 10,
         "learning_rate": 2e-3,
         "monitor": "miou",
         "encoder": "unet",

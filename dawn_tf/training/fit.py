@@ -10,6 +10,7 @@ import tensorflow as tf
 from dawn_tf import models
 from dawn_tf.data.augmentation import Augmenter
 from dawn_tf.data.pipeline import evaluation_batches, training_batches
+from dawn_tf.data.rejection import RejectionSampler
 from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
 from dawn_tf.metrics import minority_classes
@@ -26,8 +27,8 @@ AUGMENTATION = {
 _SCORES = ("accuracy", "macro_f1", "balanced_accuracy", "minority_recall", "pr_auc", "miou")
 
 
-def make_model(config, data):
-    """The network that `config` names, with the training part's input statistics."""
+def build_model(config, data):
+    """The network that `config` names, untrained."""
     kwargs = {"width": config.width, "l2": config.l2, "dtype": config.precision}
     if config.encoder:
         kwargs["encoder"] = config.encoder
@@ -35,15 +36,14 @@ def make_model(config, data):
         kwargs["cross_attention"] = config.cross_attention
         kwargs["fusion"] = config.fusion
         kwargs["aux_outputs"] = uses_auxiliary(config.recipe, len(data.input_shape))
-    model = models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
-    model.adapt(data.parts["train"].x)
-    return model
+    return models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
 
 
 def make_sampler(config, data, seed):
     """The stream of training indices."""
     labels = data.parts["train"].sampling_labels
-    return ClassAwareSampler(labels, target=config.sampling, seed=seed)
+    kind = {"index": ClassAwareSampler, "rejection": RejectionSampler}[config.resampling]
+    return kind(labels, target=config.sampling, seed=seed)
 
 
 def sampled_prior(data, sampler):
@@ -80,8 +80,9 @@ def train_network(config, data, folder, seed):
         weights, uncompiled), and one dict of scores an epoch.
     """
     keras.utils.set_random_seed(seed)
-    model = make_model(config, data)
+    model = build_model(config, data)
     train = data.parts["train"]
+    model.adapt(train.x)
     sampler = make_sampler(config, data, seed)
     steps = config.steps_per_epoch or math.ceil(len(train) / config.batch_size)
     loss, loss_weights = make_loss(

@@ -20,7 +20,7 @@ from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.callbacks import best_epoch
-from dawn_tf.training.fit import train_network
+from dawn_tf.training.fit import build_model, train_network
 from dawn_tf.training.summary import write_summary
 
 # Fields that change neither the weights nor the scores of a run.
@@ -46,6 +46,7 @@ def train(config):
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
+    build_model(config, data)  # Raises, if at all, before anything is written.
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / "config.json", dataclasses.asdict(config))
 
@@ -94,8 +95,8 @@ def load_data(config):
 
 
 def _is_finished(run, config):
-    """Whether `run` holds this run's end; raises if it holds another run."""
-    if not (run / "config.json").exists():
+    """Whether `run` holds this run's end; raises if it holds epochs of another run."""
+    if not (run / "config.json").exists() or not (run / "network_0" / "state.npz").exists():
         return False
     former = json.loads((run / "config.json").read_text())
     wanted = json.loads(json.dumps(dataclasses.asdict(config)))

@@ -25,8 +25,8 @@ def test_halving_averages_over_the_antialiasing_triangle():
     row = np.array([0, 0, 80, 240, 240, 0, 0, 0], "uint8")
     image = np.broadcast_to(row[None, :, None], (8, 8, 3))
     decoded = decode_image(png(image), (8, 4)).numpy()
-    assert decoded[4, 1, 0] == 0 / 8 + 80 * 3 / 8 + 240 * 3 / 8 + 240 / 8 - 0
-    assert decoded[4, 2, 0] == 240 / 8 + 240 * 3 / 8
+    assert decoded[4, 1, 0] == (0 + 3 * 80 + 3 * 240 + 240) / 8
+    assert decoded[4, 2, 0] == (240 + 3 * 240 + 0 + 0) / 8
 
 
 @pytest.mark.parametrize("size", [(12, 16), (6, 5)])

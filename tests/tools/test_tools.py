@@ -17,7 +17,7 @@ from dawn_tf.training import PRESETS, TrainConfig
 from dawn_tf.training.command_line import parse, run
 
 ROOT = pathlib.Path(__file__).parents[2]
-SMALL = ["--epochs", "4", "--width", "4", "--learning_rate", "0.01", "--ema", "0.8"]
+SMALL = ["--encoder", "unet", "--width", "4", "--epochs", "4", "--ema", "0.8"]
 
 
 def tool(name):
@@ -128,12 +128,10 @@ def test_a_killed_run_ends_with_the_same_numbers(finished, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_scores_and_another_does_not(finished, tmp_path):
+def test_the_same_seed_gives_the_same_scores(finished, tmp_path):
     first = json.loads((finished / "metrics.json").read_text())
     finish(train(tmp_path / "again"))
     assert json.loads((tmp_path / "again" / "metrics.json").read_text())["test"] == first["test"]
-    finish(train(tmp_path / "other", "--seed", "1"))
-    assert json.loads((tmp_path / "other" / "metrics.json").read_text())["test"] != first["test"]
 
 
 @pytest.mark.slow

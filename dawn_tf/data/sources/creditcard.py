@@ -108,7 +108,7 @@ def _table(path):
         if path.suffix == ".parquet":
             return pyarrow.parquet.read_table(path)
         return pyarrow.csv.read_csv(path)
-    except pyarrow.ArrowInvalid as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise DataError(
             f"Expected a whole table. Received: {str(path)!r}, which cannot be read "
             f"({str(error).splitlines()[0]}). Fetch the file from {PUBLISHED_AT}."
@@ -117,21 +117,25 @@ def _table(path):
 
 def _numbers(column, name, path):
     values = column.to_numpy()
-    if values.dtype == object or values.dtype.kind not in "fiu":
-        row, text = next((i, v) for i, v in enumerate(values.tolist()) if not _is_number(v))
-        raise _bad_value(text, name, row, path, "a number")
+    if values.dtype.kind not in "fiu":
+        for row, value in enumerate(values.tolist()):
+            if not _is_number(value):
+                raise _bad_value(value, name, row, path, "a number")
     values = values.astype("float64")
-    wrong = np.flatnonzero(~np.isfinite(values))
+    wrong = np.flatnonzero(~np.isfinite(values) | ((name == "Amount") & (values < 0)))
     if len(wrong):
-        raise _bad_value(values[wrong[0]], name, wrong[0], path, "a finite number")
+        raise _bad_value(
+            values[wrong[0]], name, wrong[0], path, "a finite number (an amount of at least 0)"
+        )
     return values
 
 
 def _is_number(value):
     try:
-        return np.isfinite(float(value))
+        float(value)
     except (TypeError, ValueError):
         return False
+    return True
 
 
 def _labels(values, path):
