@@ -4,13 +4,15 @@ from dawn_tf.data.augmentation import Augmenter
 from dawn_tf.data.errors import DataError
 from dawn_tf.data.loading import load, names
 from dawn_tf.data.pipeline import DataSplits, evaluation_batches, training_batches
-from dawn_tf.data.sampling import ClassAwareSampler, rejection_resample
+from dawn_tf.data.rejection import RejectionSampler, rejection_resample
+from dawn_tf.data.sampling import ClassAwareSampler
 
 __all__ = [
     "Augmenter",
     "ClassAwareSampler",
     "DataError",
     "DataSplits",
+    "RejectionSampler",
     "evaluation_batches",
     "load",
     "names",

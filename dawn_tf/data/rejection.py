@@ -1,11 +1,52 @@
+"""Class-aware sampling of streams, which have no index: by leaving examples out."""
+
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
-from dawn_tf.data.sampling import ClassAwareSampler, rejection_resample, target_shares
+from dawn_tf.data.sampling import ClassAwareSampler, target_shares
+from dawn_tf.data.stateless import uniform
+
+
+def rejection_resample(dataset, class_of, target, class_counts, seed=0):
+    """Resamples a stream, which has no index, towards target shares by leaving examples out.
+
+    With `p` the shares of the stream and `q` the target, an example of class c stays with
+    probability `(q_c / p_c) / max(q / p)`, so `1 / max(q / p)` of the stream is kept.
+    Everything left out is read all the same: where the data has a length, `ClassAwareSampler`
+    gives the same shares without.
+
+    Args:
+        dataset: Unbatched `tf.data.Dataset` of tuples.
+        class_of: Function from the components of an example to its integer class.
+        target: See `target_shares`.
+        class_counts: Examples per class in the stream (or their shares), `(C,)`.
+        seed: Integer; decides which examples stay, by their number in the stream.
+
+    Returns: `tf.data.Dataset` of the same elements, in order. Warns if it keeps less than a tenth.
+    """
+    counts = np.asarray(class_counts, "float64")
+    ratio = target_shares(counts, target) / np.maximum(counts / counts.sum(), 1e-300)
+    kept = 1 / ratio.max()
+    if kept < 0.1:
+        warnings.warn(
+            f"Rejection keeps {kept:.1%} of this stream and reads the rest for nothing. "
+            "ClassAwareSampler draws from data that has a length without that loss.",
+            stacklevel=2,
+        )
+    # Not Dataset.rejection_resample: it mixes two readings of the stream, so that one pass repeats
+    # some examples; its iterator cannot be saved, and it prints to stderr.
+    accept = tf.constant(ratio * kept)
+
+    def stays(number, example):
+        return uniform(seed, number) < tf.gather(accept, class_of(*example))
+
+    return dataset.enumerate().filter(stays).map(lambda _, example: example)
 
 
 class RejectionSampler:
-    """Indices by `tf.data`'s rejection resampling, for comparison with `ClassAwareSampler`.
+    """Indices by rejection resampling, for comparison with `ClassAwareSampler`.
 
     Reads every example once an epoch in random order and leaves out what exceeds the target
     shares. The shares hold on average, not exactly; resuming at step n draws the first n again.
@@ -34,10 +75,11 @@ class RejectionSampler:
         """Endless `tf.data.Dataset` of int64 scalars, from draw `start_step` on."""
         labels = tf.constant(self.labels, tf.int32)
         numbers = ClassAwareSampler(self.labels, seed=self.seed).dataset()
-        return rejection_resample(
-            numbers,
+        kept = rejection_resample(
+            numbers.map(lambda number: (number,)),
             lambda number: tf.gather(labels, number),
             self.target,
             self.class_counts,
             self.seed,
-        ).skip(start_step)
+        )
+        return kept.map(lambda number: number).skip(start_step)

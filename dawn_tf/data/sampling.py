@@ -1,11 +1,9 @@
-"""Which example comes next: class-aware sampling by index, and rejection for streams."""
-
-import warnings
+"""Which example comes next: class-aware sampling by index."""
 
 import numpy as np
 import tensorflow as tf
 
-from dawn_tf.data.stateless import random_integers, uniform
+from dawn_tf.data.stateless import random_integers
 
 SCHEDULES = ("constant", "progressive", "deferred")
 TARGETS = ("instance", "balanced", "sqrt", "effective")
@@ -204,42 +202,6 @@ class ClassAwareSampler:
         entry = _count_up(entries)
         begin = tf.repeat(done - first_pass * n, entries)
         return examples[(entry >= begin) & (entry < begin + tf.repeat(quota, entries))]
-
-
-def rejection_resample(dataset, class_of, target, class_counts, seed=0):
-    """Resamples a stream, which has no index, towards target shares by leaving examples out.
-
-    With `p` the shares of the stream and `q` the target, an example of class c stays with
-    probability `(q_c / p_c) / max(q / p)`, so `1 / max(q / p)` of the stream is kept.
-    Everything left out is read all the same: where the data has a length, `ClassAwareSampler`
-    gives the same shares without.
-
-    Args:
-        dataset: Unbatched `tf.data.Dataset` of tuples.
-        class_of: Function from the components of an example to its integer class.
-        target: See `target_shares`.
-        class_counts: Examples per class in the stream (or their shares), `(C,)`.
-        seed: Integer; decides which examples stay, by their number in the stream.
-
-    Returns: `tf.data.Dataset` of the same elements, in order. Warns if it keeps less than a tenth.
-    """
-    counts = np.asarray(class_counts, "float64")
-    ratio = target_shares(counts, target) / np.maximum(counts / counts.sum(), 1e-300)
-    kept = 1 / ratio.max()
-    if kept < 0.1:
-        warnings.warn(
-            f"Rejection keeps {kept:.1%} of this stream and reads the rest for nothing. "
-            "ClassAwareSampler draws from data that has a length without that loss.",
-            stacklevel=2,
-        )
-    # Not Dataset.rejection_resample: it mixes two readings of the stream, so that one pass repeats
-    # some examples; its iterator cannot be saved, and it prints to stderr.
-    accept = tf.constant(ratio * kept)
-
-    def stays(number, example):
-        return uniform(seed, number) < tf.gather(accept, class_of(*example))
-
-    return dataset.enumerate().filter(stays).map(lambda _, example: example)
 
 
 def _count_up(sizes):

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 from scipy import stats
 
 from dawn_tf.data.sampling import (
     ClassAwareSampler,
     largest_remainder,
-    rejection_resample,
     target_shares,
 )
 
@@ -159,21 +157,3 @@ def test_prior_of_a_schedule_is_refused():
     sampler = ClassAwareSampler(LABELS, schedule="deferred", schedule_epochs=2)
     with pytest.raises(ValueError, match=r"Use shares\(epoch\)"):
         _ = sampler.prior
-
-
-def test_rejection_reaches_the_target_and_keeps_elements_in_order():
-    labels = np.tile(np.repeat([0, 1], [300, 100]), 10)
-    stream = tf.data.Dataset.from_tensor_slices((np.arange(4000), labels))
-    resampled = rejection_resample(stream, lambda x, y: y, "balanced", [300, 100], seed=0)
-    x, y = (np.array(part) for part in zip(*resampled.as_numpy_iterator(), strict=True))
-    np.testing.assert_array_equal(y, labels[x])
-    assert np.all(np.diff(x) > 0)
-    # All of class 1 stay, and a third of class 0: within five standard deviations.
-    assert np.sum(y == 1) == 1000
-    assert abs(np.sum(y == 0) - 1000) < 5 * np.sqrt(3000 * 2 / 9)
-
-
-def test_rejection_warns_of_what_it_throws_away():
-    stream = tf.data.Dataset.from_tensors((0, 0))
-    with pytest.warns(UserWarning, match="keeps 0.2% of this stream"):
-        rejection_resample(stream, lambda x, y: y, "balanced", [999, 1])
