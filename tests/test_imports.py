@@ -1,7 +1,10 @@
 """Imports inside the package point one way, and compute knows no TensorFlow."""
 
 import ast
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -45,3 +48,24 @@ def test_every_room_has_its_rule():
 def test_compute_imports_keras_and_never_tensorflow(room):
     for path in (PACKAGE / room).rglob("*.py"):
         assert not any(name.split(".")[0] == "tensorflow" for name in imported(path)), path
+
+
+@pytest.mark.slow
+def test_compute_runs_on_jax_where_there_is_no_tensorflow():
+    code = """
+import sys
+sys.modules["tensorflow"] = None  # As if it were not installed.
+import numpy as np
+import dawn_tf
+model = dawn_tf.DAWN(3, (16, 16, 3), width=4, cross_attention=False)
+loss = dawn_tf.losses.DAWNLoss.from_class_counts([5, 4, 3])
+value = loss(np.zeros((1, 16, 16)), model(np.ones((1, 16, 16, 3))))
+metric = dawn_tf.metrics.MacroF1(3)
+metric.update_state(np.zeros((1, 16, 16)), model(np.ones((1, 16, 16, 3))))
+print(float(value), float(metric.result()))
+"""
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert all(0 <= float(number) for number in result.stdout.split())
