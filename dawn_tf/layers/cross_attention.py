@@ -1,3 +1,5 @@
+import math
+
 import keras
 from keras import layers, ops
 
@@ -16,12 +18,12 @@ class CrossAttention(layers.Layer):
     Table rows have one token on each side, where attention is the value projection alone.
 
     Args:
-        num_heads: Attention heads; divides the feature channels.
+        num_heads: Attention heads; divides the channels of both maps.
         grid: Most rows and columns of tokens.
 
     Call arguments:
         global_features: `(batch, rows, columns, channels)` or `(batch, channels)`.
-        detail_features: The same rank and channels, any size.
+        detail_features: The same rank, any size and channels.
 
     Returns: Both, in their own shapes.
     """
@@ -32,24 +34,23 @@ class CrossAttention(layers.Layer):
         self.grid = grid
 
     def build(self, global_features_shape, detail_features_shape):
-        channels = global_features_shape[-1]
-        if channels != detail_features_shape[-1] or channels % self.num_heads:
+        shapes = {"global": global_features_shape, "detail": detail_features_shape}
+        channels = {name: shape[-1] for name, shape in shapes.items()}
+        if any(number % self.num_heads for number in channels.values()):
             raise ValueError(
-                "Expected global and detail features with equal channels, a multiple of "
-                f"num_heads={self.num_heads}. Received: {channels} and {detail_features_shape[-1]} "
-                "channels. Change the decoders' `filters` or `num_heads`."
+                f"Expected channels that num_heads={self.num_heads} divides. Received: {channels}. "
+                "Change the decoders' `filters` or `num_heads`."
             )
-        tokens = (None, None, channels)
-        for name in ("global", "detail"):
+        for name, other in (("global", "detail"), ("detail", "global")):
             attention = layers.MultiHeadAttention(
                 self.num_heads,
-                channels // self.num_heads,
+                channels[name] // self.num_heads,
                 dtype=self.dtype_policy,
                 name=f"{name}_attention",
             )
-            attention.build(tokens, tokens)
+            attention.build((None, None, channels[name]), (None, None, channels[other]))
             norm = layers.LayerNormalization(dtype=self.dtype_policy, name=f"{name}_norm")
-            norm.build(tokens)
+            norm.build((None, None, channels[name]))
             setattr(self, f"{name}_attention", attention)
             setattr(self, f"{name}_norm", norm)
 
@@ -84,11 +85,4 @@ class CrossAttention(layers.Layer):
 
 def to_tokens(x):
     """Flattens `(batch, ..., channels)` to `(batch, tokens, channels)`."""
-    return ops.reshape(x, (-1, max(1, _size(x.shape[1:-1])), x.shape[-1]))
-
-
-def _size(shape):
-    size = 1
-    for side in shape:
-        size *= side
-    return size
+    return ops.reshape(x, (-1, math.prod(x.shape[1:-1]), x.shape[-1]))

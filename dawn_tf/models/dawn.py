@@ -90,8 +90,9 @@ class DAWN(Network):
             # coarsest is kept, which costs 3 % of a ResNet-32 step instead of much of it.
             level = 0 if segments else max(0, len(pyramid) - 2)
             # The paper's Conv1x1 gives class logits directly, unless something follows it.
-            detail_filters = filters if attends or detail_refinement else num_classes
-            upsamplings = min(2, len(pyramid) - 1) if segments and not attends else 0
+            detail_gives_features = attends or detail_refinement
+            detail_filters = filters if detail_gives_features else num_classes
+            upsamplings = min(2, len(pyramid) - 1) if segments else 0
             head = SegmentationHead(input_shape[:2]) if segments else ClassificationHead()
 
             # === Functional Model ===
@@ -107,7 +108,7 @@ class DAWN(Network):
                 z_global = layers.Dense(num_classes, name="global_logits")(z_global)
                 if both and len(z_global.shape) == 4:
                     z_global = resize(z_global, z_detail.shape[1:3])
-            if not global_only and z_detail.shape[-1] != num_classes or attends:
+            if detail_gives_features and not global_only:
                 z_detail = layers.Dense(num_classes, name="detail_logits")(z_detail)
             if both:
                 z, gate = _fuse(fusion, z_global, z_detail, num_classes)
@@ -124,52 +125,24 @@ class DAWN(Network):
                         gate
                     )
         super().__init__(inputs, outputs, **kwargs)
-        self._regularize(l2)
 
         # === Config ===
-        self.num_classes = num_classes
-        self.task = task
-        self.encoder = encoder
-        self.width = width
-        self.cross_attention = cross_attention
-        self.fusion = fusion
-        self.global_only = global_only
-        self.detail_only = detail_only
-        self.detail_refinement = detail_refinement
-        self.activation = activation
-        self.aux_outputs = aux_outputs
-        self.l2 = l2
-        self.policy = policy
         self.gives_probabilities = activation == "softmax"
-
-    def get_config(self):
-        is_model = isinstance(self.encoder, keras.Model)
-        return {
-            "num_classes": self.num_classes,
-            "input_shape": self.input_shape[1:],
-            "task": self.task,
-            "encoder": keras.saving.serialize_keras_object(self.encoder)
-            if is_model
-            else self.encoder,
-            "width": self.width,
-            "cross_attention": self.cross_attention,
-            "fusion": self.fusion,
-            "global_only": self.global_only,
-            "detail_only": self.detail_only,
-            "detail_refinement": self.detail_refinement,
-            "activation": self.activation,
-            "aux_outputs": self.aux_outputs,
-            "l2": self.l2,
-            "dtype": self.policy,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        if isinstance(config["encoder"], dict):
-            encoder = keras.saving.deserialize_keras_object(config["encoder"])
-            config = {**config, "encoder": encoder}
-        return cls(**config)
+        self._remember(
+            policy,
+            num_classes=num_classes,
+            task=task,
+            encoder=encoder,
+            width=width,
+            cross_attention=cross_attention,
+            fusion=fusion,
+            global_only=global_only,
+            detail_only=detail_only,
+            detail_refinement=detail_refinement,
+            activation=activation,
+            aux_outputs=aux_outputs,
+            l2=l2,
+        )
 
 
 def _fuse(fusion, z_global, z_detail, num_classes):

@@ -12,7 +12,7 @@ _MOST_ROWS = 1_000_000
 class Network(keras.Model):
     """What DAWN and its rivals share: input statistics, one label for several outputs, L2.
 
-    Subclasses build a functional graph in `__init__` and keep their arguments for `get_config`.
+    Subclasses build a functional graph in `__init__` and end it with `_remember(...)`.
     `gives_probabilities` tells those who read the output whether a softmax is still to come.
     """
 
@@ -57,12 +57,38 @@ class Network(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return super().compute_metrics(x, _for_each(y, y_pred), y_pred, sample_weight)
 
-    def _regularize(self, l2):
-        """The paper's `l2 * ||theta||^2` over all kernels, whoever built the layer."""
-        if l2:
+    def _remember(self, policy, **arguments):
+        """Keeps the constructor's arguments as attributes and for `get_config`.
+
+        With `l2` among them the paper's `l2 * ||theta||^2` is put on all kernels, whoever built
+        the layer.
+        """
+        self.policy = policy
+        self._argument_names = tuple(arguments)
+        for name, value in arguments.items():
+            setattr(self, name, value)
+        if self.l2:
             for weight in self.trainable_weights:
                 if len(weight.shape) > 1:
-                    weight.regularizer = keras.regularizers.L2(l2)
+                    weight.regularizer = keras.regularizers.L2(self.l2)
+
+    def get_config(self):
+        arguments = {name: getattr(self, name) for name in self._argument_names}
+        if isinstance(self.encoder, keras.Model):
+            arguments["encoder"] = keras.saving.serialize_keras_object(self.encoder)
+        return {
+            "input_shape": self.input_shape[1:],
+            **arguments,
+            "dtype": self.policy,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        if isinstance(config["encoder"], dict):
+            encoder = keras.saving.deserialize_keras_object(config["encoder"])
+            config = {**config, "encoder": encoder}
+        return cls(**config)
 
 
 def _for_each(y, y_pred):

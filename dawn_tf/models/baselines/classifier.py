@@ -28,20 +28,4 @@ class Classifier(Network):
             x = ClassificationHead(name="pool")(x)
             outputs = layers.Dense(num_classes, dtype="float32", name="logits")(x)
         super().__init__(inputs, outputs, **kwargs)
-        self._regularize(l2)
-        self.num_classes = num_classes
-        self.encoder = encoder
-        self.width = width
-        self.l2 = l2
-        self.policy = policy
-
-    def get_config(self):
-        return {
-            "num_classes": self.num_classes,
-            "input_shape": self.input_shape[1:],
-            "encoder": self.encoder,
-            "width": self.width,
-            "l2": self.l2,
-            "dtype": self.policy,
-            "name": self.name,
-        }
+        self._remember(policy, num_classes=num_classes, encoder=encoder, width=width, l2=l2)
