@@ -88,6 +88,18 @@ def test_encoded_images_are_decoded_and_resized_inside(tmp_path):
     np.testing.assert_allclose(out["probabilities"], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("task", ["segmentation", "image", "rows"])
+def test_kerass_own_export_gives_every_output(task, tmp_path):
+    model, x = make(task, aux_outputs=True, width=4)
+    model.export(tmp_path / "m", verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    out = loaded.serve(tf.constant(x))
+    expected = model(x)
+    assert set(out) == {"output", "global", "detail", "gate"}
+    for name, value in expected.items():
+        np.testing.assert_allclose(out[name], value, rtol=1e-4, atol=1e-4)
+
+
 def test_probabilities_of_an_average_are_not_normalised_twice(tmp_path):
     members = [make("rows")[0] for _ in range(2)]
     model = AveragedNetworks(members)

@@ -105,6 +105,31 @@ def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
     assert not list(tmp_path.iterdir())  # Nothing half-written.
 
 
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda text: text.replace("V7,", "W7,", 1), "without V7"),
+        (lambda text: text.replace("\n0,", "\nnoon,", 1), "noon in column Time, row 1"),
+        (lambda text: text.replace("\n1,", "\n,", 1), "nan in column Time, row 2"),
+        (lambda text: text[:-2] + "7\n", "7.0 in column Class, row 2"),
+        (lambda text: text.split("\n")[0] + "\n", "empty"),
+    ],
+    ids=["missing column", "text", "NaN", "label", "no rows"],
+)
+def test_a_broken_table_is_one_line_and_exit_code_2(spoil, message, capsys, tmp_path, monkeypatch):
+    names = ["Time", *(f"V{i}" for i in range(1, 29)), "Amount", "Class"]
+    rows = [[str(t), *["0.5"] * 28, "9.99", str(t)] for t in (0, 1)]
+    text = "\n".join(",".join(row) for row in [names, *rows]) + "\n"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "creditcard.csv").write_text(spoil(text))
+    monkeypatch.chdir(tmp_path)
+    args = ["--dataset", "creditcard", "--data_dir", "data"]
+    assert exit_code(lambda: tool("train").main(args)) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error and "\n" not in error and "Traceback" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_numbers(finished, tmp_path):
     out = tmp_path / "killed"
