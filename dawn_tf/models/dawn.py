@@ -30,8 +30,9 @@ class DAWN(Network):
         input_shape: `(height, width, channels)` or `(features,)`; sizes need not divide by
             anything.
         task: "segmentation" (a class per pixel) or "classification" (of an image or a row).
-        encoder: See `dawn_tf.models.encoders.build`: "unet", "resnet32", "resnet50", "tabular", a
-            `keras.Model` with `pyramid_outputs`, or `None` for the one that fits `input_shape`.
+        encoder: See `dawn_tf.models.encoders.build`: "unet", "resnet32", "resnet50", "mit_b0" to
+            "mit_b5", "tabular", a `keras.Model` with `pyramid_outputs`, or `None` for the one
+            that fits `input_shape`.
         width: Channels of the encoder's first level; `None` for its default.
         cross_attention: Whether the decoders exchange information by attention (`CrossAttention`,
             at most 16x16 tokens a side). The paper has it; no run here showed a gain from it yet.

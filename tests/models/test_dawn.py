@@ -172,6 +172,18 @@ def test_a_keras_hub_backbone_is_taken_as_it_is(tmp_path):
     assert_equal_outputs(keras.models.load_model(tmp_path / "hub.keras")(x), model(x))
 
 
+@pytest.mark.parametrize("name, parameters", [("mit_b0", 3_319_392), ("mit_b1", 13_151_424)])
+def test_transformer_encoders_have_the_published_size(name, parameters, tmp_path):
+    pytest.importorskip("keras_hub", reason="extra `hub` is not installed")
+    assert models.encoders.build(name, (64, 64, 3)).count_params() == parameters
+    if name == "mit_b0":
+        model = dawn_tf.DAWN(4, (64, 64, 3), encoder=name)
+        x = inputs(model)
+        assert model(x).shape == (2, 64, 64, 4)
+        model.save(tmp_path / "mit.keras")
+        assert_equal_outputs(keras.models.load_model(tmp_path / "mit.keras")(x), model(x), 1e-4)
+
+
 @pytest.mark.parametrize(
     "kwargs, message",
     [
@@ -183,8 +195,10 @@ def test_a_keras_hub_backbone_is_taken_as_it_is(tmp_path):
         ({"activation": "sigmoid"}, 'Expected activation None or "softmax"'),
         ({"global_only": True, "detail_only": True}, "at most one of"),
         ({"global_only": True, "aux_outputs": True}, "at most one of"),
-        ({"encoder": "vgg"}, "keras_hub.models.MiTBackbone"),
+        ({"encoder": "vgg"}, "Every keras-hub backbone"),
         ({"encoder": "tabular"}, "an image encoder for images"),
+        ({"encoder": "mit_b0"}, r"Resize the images to \(32, 32\)"),
+        ({"encoder": "resnet50", "input_shape": (32, 32, 3), "width": 8}, "which has one size"),
         ({"encoder": "resnet50"}, "Enlarge them, or use resnet32"),
     ],
 )

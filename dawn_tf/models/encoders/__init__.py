@@ -2,6 +2,8 @@
 
 import keras
 
+from dawn_tf.models.encoders.mit import NAMES as _MIT_NAMES
+from dawn_tf.models.encoders.mit import build_mit
 from dawn_tf.models.encoders.resnet import ResNet32Encoder, ResNet50Encoder
 from dawn_tf.models.encoders.tabular import TabularEncoder
 from dawn_tf.models.encoders.unet import UNetEncoder
@@ -26,7 +28,7 @@ __all__ = [
 
 def names():
     """Names that `DAWN(encoder=...)` takes."""
-    return sorted(_ENCODERS)
+    return sorted([*_ENCODERS, *_MIT_NAMES])
 
 
 def build(encoder, input_shape, width=None):
@@ -34,7 +36,8 @@ def build(encoder, input_shape, width=None):
 
     Args:
         encoder: A name of `names()`; `None` for the one that fits the input (rows: "tabular";
-            images up to 48 pixels: "resnet32"; larger ones: "unet"); or any `keras.Model` with
+            images up to 48 pixels: "resnet32"; larger ones: "unet"); "mit_b0" to "mit_b5" need
+            the extra `hub`; or any `keras.Model` with
             `pyramid_outputs`, such as a keras-hub backbone, which is used as it is.
         input_shape: `(height, width, channels)` or `(features,)`.
         width: Channels of the first level; `None` for the encoder's own default.
@@ -53,11 +56,10 @@ def build(encoder, input_shape, width=None):
     if encoder is None:
         small = len(input_shape) == 3 and max(input_shape[:2]) <= 48
         encoder = "tabular" if len(input_shape) == 1 else "resnet32" if small else "unet"
-    if encoder not in _ENCODERS:
+    if encoder not in names():
         raise ValueError(
             f"Expected encoder to be one of {names()} or a keras.Model with `pyramid_outputs`. "
-            f"Received: encoder={encoder!r}. Transformers come from keras-hub: pass a "
-            "`keras_hub.models.MiTBackbone`."
+            f"Received: encoder={encoder!r}. Every keras-hub backbone is such a model."
         )
     if (encoder == "tabular") != (len(input_shape) == 1):
         raise ValueError(
@@ -69,10 +71,15 @@ def build(encoder, input_shape, width=None):
             "Expected images of at least 32 pixels a side for resnet50. "
             f"Received: input_shape={input_shape}. Enlarge them, or use resnet32."
         )
+    if width is not None and (encoder == "resnet50" or encoder in _MIT_NAMES):
+        raise ValueError(
+            f"Expected no width for {encoder}, which has one size. Received: width={width}. "
+            "Choose unet, resnet32 or tabular for a size of your own."
+        )
+    if encoder in _MIT_NAMES:
+        return build_mit(encoder, input_shape)
     if width is None:
         return _ENCODERS[encoder](input_shape, name="encoder")
-    if encoder == "resnet50":
-        raise ValueError("Expected no width for resnet50, which has one size. Received: a width.")
     return _ENCODERS[encoder](input_shape, width=width, name="encoder")
 
 
