@@ -1,7 +1,6 @@
 """From a config to a trained network: model, loss, data, optimizer, `model.fit`."""
 
 import math
-import sys
 
 import keras
 import numpy as np
@@ -16,6 +15,7 @@ from dawn_tf.evaluation import evaluate
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
 from dawn_tf.training.checkpoints import load_state
+from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 
 # What may be done to the images of a data set without changing what they show.
@@ -134,15 +134,16 @@ def train_network(config, data, folder, seed):
     callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
     stopped = first and callback.is_over(first - 1)
     if first < config.epochs and not stopped:
-        model.fit(
-            batches,
-            epochs=config.epochs,
-            initial_epoch=first,
-            steps_per_epoch=steps,
-            callbacks=[callback, *_tensorboard(folder)],
-            shuffle=False,  # The sampler has done it.
-            verbose=1 if sys.stdout.isatty() else 2,  # A log file gets one line an epoch.
-        )
+        with ProgressBar(first, config.monitor) as bar:
+            model.fit(
+                batches,
+                epochs=config.epochs,
+                initial_epoch=first,
+                steps_per_epoch=steps,
+                callbacks=[callback, bar, *_tensorboard(folder)],
+                shuffle=False,  # The sampler has done it.
+                verbose=0,
+            )
     last = _snapshot(model)
     load_state(best, model.variables)
     with_best = keras.models.clone_model(model)

@@ -146,7 +146,7 @@ def test_a_killed_run_ends_with_the_same_numbers(finished, tmp_path):
     assert process.returncode == -signal.SIGKILL and 2 <= epochs < 4
     assert not (out / "metrics.json").exists()
     output = finish(train(out))
-    assert "Epoch 1/4" not in output and "Epoch 4/4" in output
+    assert "epoch 1/4" not in output and "epoch 4/4" in output
     for part in ("val", "test", "last_epoch", "selection", "threshold"):
         whole, resumed = (json.loads((r / "metrics.json").read_text()) for r in (finished, out))
         assert resumed[part] == whole[part]
