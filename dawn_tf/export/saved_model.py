@@ -78,8 +78,8 @@ def export_saved_model(model, out_dir, name, class_names, threshold=None):
 
 def _with_decision(model, class_names, threshold):
     """A function from model inputs to the served outputs."""
-    output_shape = model.output_shape
-    is_mask = len(output_shape["output"] if isinstance(output_shape, dict) else output_shape) == 4
+    output = model.output["output"] if isinstance(model.output, dict) else model.output
+    is_mask = len(output.shape) == 4
     names = tf.constant(list(class_names))
 
     def serve(inputs):

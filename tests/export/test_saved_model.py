@@ -16,6 +16,7 @@ NAMES = ["common", "rare"]
 # What TF Serving knows: the files and TensorFlow, neither keras nor dawn_tf.
 CLIENT = """
 import json, sys
+sys.modules["keras"] = sys.modules["dawn_tf"] = None  # As if neither were installed.
 import numpy as np
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
@@ -24,7 +25,6 @@ name = "inputs" if sys.argv[2] == "serving_default" else "images"
 x = np.load(sys.argv[3], allow_pickle=True)
 x = tf.constant(x) if name == "inputs" else tf.constant(x.tolist())
 out = signature(**{name: x})
-assert not {"keras", "dawn_tf"} & set(sys.modules), "keras came along"
 print(json.dumps({k: (v.numpy().astype(str) if v.dtype == tf.string else v.numpy()).tolist()
                   for k, v in out.items()}))
 """
@@ -44,6 +44,8 @@ def make(task, **kwargs):
     model = dawn_tf.DAWN(2, shapes[task], task=kind, encoder=kwargs.pop("encoder", None), **kwargs)
     x = np.random.default_rng(0).uniform(0, 255, (3, *shapes[task])).astype("float32")
     model.adapt(x)
+    for _ in range(20):  # Normalisation sees the data, as it has in any trained model.
+        model(x, training=True)
     return model, x
 
 
