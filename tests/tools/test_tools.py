@@ -204,7 +204,7 @@ def test_evaluate_predict_and_export_agree_with_the_run(finished, tmp_path, monk
     for i in range(5):
         Image.fromarray(test.x[i, :, :, 0]).save(f"images/{i}.png")
     tool("predict").main(["--run", str(finished), "--input", "images"])
-    rows = list(csv.DictReader(pathlib.Path("predictions.csv").open()))
+    rows = list(csv.DictReader(pathlib.Path("predictions.csv").read_text().splitlines()))
     with np.load(finished / "outputs_test.npz") as outputs:
         p = outputs["probabilities"][:5]
     np.testing.assert_allclose(
