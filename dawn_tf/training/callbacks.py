@@ -40,6 +40,11 @@ class EpochEnd(keras.callbacks.Callback):
         history = self.progress["history"]
         with averaged_weights(self.model):
             scores = self.validate()
+            if self.monitor not in scores:
+                raise ValueError(
+                    f"Expected --monitor to be one of {', '.join(scores)}, which this data has. "
+                    f"Received: monitor={self.monitor!r}."
+                )
             best = max((row[f"val_{self.monitor}"] for row in history), default=-1.0)
             if scores[self.monitor] > best:
                 save_state(self.best_path, self.model.variables, {"epoch": epoch})

@@ -2,6 +2,8 @@ import dataclasses
 
 from dawn_tf.training.recipes import RECIPES
 
+SCORES = ("accuracy", "macro_f1", "balanced_accuracy", "minority_recall", "pr_auc", "miou")
+
 
 def _field(default, help, **metadata):
     return dataclasses.field(default=default, metadata={"help": help, **metadata})
@@ -24,7 +26,9 @@ class TrainConfig:
     width: int | None = _field(None, "channels of the encoder's first level")
     recipe: str = _field("dawn", "loss, sampling and outputs together", choices=tuple(RECIPES))
     sampling: str | None = _field(
-        None, "class shares of training batches: instance, sqrt, effective or balanced"
+        None,
+        "class shares of training batches",
+        choices=("instance", "sqrt", "effective", "balanced"),
     )
     resampling: str = _field(
         "index",
@@ -43,11 +47,9 @@ class TrainConfig:
     weight_decay: float | None = _field(None, "AdamW's decoupled decay of kernels")
     l2: float = _field(0.0, "the paper's L2 penalty on all kernels")
     ema: float | None = _field(None, "momentum of the weights' moving average, evaluated and kept")
-    monitor: str | None = _field(None, "validation score that selects the epoch")
+    monitor: str | None = _field(None, "validation score that selects the epoch", choices=SCORES)
     patience: int | None = _field(None, "epochs without a better score before stopping")
-    precision: str = _field(
-        "float32", "computation", choices=("float32", "mixed_bfloat16", "mixed_float16")
-    )
+    precision: str = _field("float32", "computation", choices=("float32", "mixed_bfloat16"))
     xla: str = _field(
         "auto", "compile with XLA; auto: on a GPU, not on a CPU", choices=("auto", "on", "off")
     )

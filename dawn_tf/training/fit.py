@@ -15,6 +15,7 @@ from dawn_tf.evaluation import evaluate
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
 from dawn_tf.training.checkpoints import load_state
+from dawn_tf.training.config import SCORES
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 
@@ -24,7 +25,6 @@ AUGMENTATION = {
     "ham10000": {"flip_up_down": True},
     "isic2017": {"flip_up_down": True},
 }
-_SCORES = ("accuracy", "macro_f1", "balanced_accuracy", "minority_recall", "pr_auc", "miou")
 
 
 def build_model(config, data):
@@ -129,7 +129,8 @@ def train_network(config, data, folder, seed):
         scores, _ = evaluate(
             model, val, data.task, data.class_names, minority, ignore_class=data.ignore_class
         )
-        return {name: scores[name] for name in _SCORES if name in scores}
+        # Scores that the part does not define (no example of a class) are None.
+        return {name: scores[name] for name in SCORES if scores.get(name) is not None}
 
     callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
     stopped = first and callback.is_over(first - 1)

@@ -142,7 +142,8 @@ def predict_run(config):
         chosen = p.argmax(-1) if threshold is None else (p[..., 1] >= threshold).astype(int)
         for name, row, c in zip(names[start : start + _BATCH], p, chosen, strict=True):
             if segments:
-                path = out.with_suffix("") / f"{pathlib.Path(name).stem}.png"
+                # The whole name: a.jpg and a.png are two images.
+                path = out.with_suffix("") / f"{pathlib.Path(name).name}.png"
                 with atomic(path) as file:
                     file.write(encode_mask(c))
                 shares = [(c == k).mean() for k in range(len(class_names))]

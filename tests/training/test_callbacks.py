@@ -66,6 +66,15 @@ def test_training_stops_after_patience_epochs_without_a_better_score(tmp_path):
     assert len(progress["history"]) == 4
 
 
+def test_a_score_that_the_data_does_not_have_is_refused(tmp_path):
+    network = model()
+    callback = EpochEnd(
+        lambda: {"f": 0.1}, tmp_path / "s", tmp_path / "b", "miou", 1, {"history": []}
+    )
+    with pytest.raises(ValueError, match="Expected --monitor to be one of f"):
+        network.fit(X, Y, epochs=1, verbose=0, callbacks=[callback])
+
+
 def test_a_loss_that_is_not_finite_is_an_error_with_the_remedy(tmp_path):
     network = model()
     callback = EpochEnd(dict, tmp_path / "s", tmp_path / "b", "f", 1, {"history": []})
