@@ -179,6 +179,16 @@ def test_a_finished_run_leaves_its_whole_folder(finished):
 
 
 @pytest.mark.slow
+def test_ablations_and_rejection_run_to_their_end(tmp_path):
+    out = tmp_path / "ablation"
+    args = ["--fusion", "concat", "--sampling", "balanced", "--resampling", "rejection"]
+    finish(train(out, *args, "--cross_attention", "--epochs", "1", "--l2", "0.0001"))
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["test"]["num_examples"] == 269
+    assert not (out / "figures" / "decoder_maps.png").exists()
+
+
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing_and_another_config_is_refused(finished, capsys):
     before = (finished / "metrics.json").stat().st_mtime_ns
     tool("train").main([*SMALL, "--out", str(finished)])
