@@ -32,7 +32,7 @@ class TrainConfig:
     )
     resampling: str = _field(
         "index",
-        "how shares are reached: index, or tf.data's rejection",
+        "how shares are reached: by index, or by rejection",
         choices=("index", "rejection"),
     )
     tau: float | None = _field(None, "strength of the prior adjustment; 0 switches it off")
