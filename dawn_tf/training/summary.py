@@ -45,7 +45,8 @@ def print_summary(config, metrics):
 def print_scores(title, scores):
     """Prints one part's scores."""
     console = Console(highlight=False)
-    console.print(_headline(Table(title=title), {"": scores}))
+    console.print(title, soft_wrap=True)  # As a table's title it would wrap at the table's width.
+    console.print(_headline(Table(), {"": scores}))
     console.print(_by_class(scores, "by class"))
 
 
