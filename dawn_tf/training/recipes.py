@@ -69,9 +69,9 @@ def make_loss(recipe, task, input_rank, class_counts, prior, tau=None, ignore_cl
         return DAWNLoss(
             w_region=1.0, w_lovasz=0.0, w_edge=0.0, focal_gamma=0.0, dice_weight=0.01, prior=prior
         ), None
-    loss = DAWNLoss.from_class_counts(class_counts, ignore_class=ignore_class)
-    config = {**loss.get_config(), "prior": prior, "tau": tau or 1.0}
-    loss = DAWNLoss.from_config(config)
+    loss = DAWNLoss.from_class_counts(
+        class_counts, prior=prior, tau=tau or 1.0, ignore_class=ignore_class
+    )
     if not chosen.auxiliary:
         return loss, None
     # Its decoder takes the minority's part even where the fused output is not adjusted.
