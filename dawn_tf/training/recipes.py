@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from dawn_tf.losses import DAWNLoss, LogitAdjusted, prior_from_counts, with_auxiliary
+from dawn_tf.losses import DAWNLoss, LogitAdjusted, with_auxiliary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,20 +62,20 @@ def make_loss(recipe, task, input_rank, class_counts, prior, tau=None, ignore_cl
     chosen = RECIPES[recipe]
     is_image_class = task == "classification" and input_rank == 3
     tau = (1.0 if is_image_class else 0.0) if tau is None else tau
-    prior = np.asarray(prior, "float64") if chosen.prior_adjusted and tau else None
-    if not chosen.hybrid:
-        return LogitAdjusted(prior=prior, tau=tau or 1.0, ignore_class=ignore_class), None
-    if recipe == "dawn" and input_rank == 1:
-        return DAWNLoss(
-            w_region=1.0, w_lovasz=0.0, w_edge=0.0, focal_gamma=0.0, dice_weight=0.01, prior=prior
-        ), None
-    loss = DAWNLoss.from_class_counts(
-        class_counts, prior=prior, tau=tau or 1.0, ignore_class=ignore_class
+    sampled = np.asarray(prior, "float64")
+    adjustment = (
+        {"prior": sampled, "tau": tau} if chosen.prior_adjusted and tau else {"prior": None}
     )
+    if not chosen.hybrid:
+        return LogitAdjusted(ignore_class=ignore_class, **adjustment), None
+    if recipe == "dawn" and input_rank == 1:
+        only_region = {"w_region": 1.0, "w_lovasz": 0.0, "w_edge": 0.0}
+        return DAWNLoss(focal_gamma=0.0, dice_weight=0.01, **only_region, **adjustment), None
+    loss = DAWNLoss.from_class_counts(class_counts, ignore_class=ignore_class, **adjustment)
     if not chosen.auxiliary:
         return loss, None
-    # Its decoder takes the minority's part even where the fused output is not adjusted.
-    return with_auxiliary(loss, prior=prior_from_counts(class_counts), ignore_class=ignore_class)
+    # The detail decoder takes the minority's part even where the fused output is not adjusted.
+    return with_auxiliary(loss, prior=sampled, ignore_class=ignore_class)
 
 
 def uses_auxiliary(recipe, input_rank):

@@ -23,6 +23,15 @@ def test_dawn_adjusts_by_what_is_sampled_not_by_what_is_there():
     sampled = np.full(3, 1 / 3)
     loss, _ = make_loss("dawn", "classification", 3, COUNTS, sampled)
     np.testing.assert_allclose(loss["output"].prior, sampled)
+    np.testing.assert_allclose(loss["detail"].prior, sampled)
+
+
+def test_tau_reaches_every_adjusted_loss():
+    for recipe, rank in (("dawn", 3), ("dawn", 1), ("balanced_softmax", 3)):
+        loss, _ = make_loss(recipe, "classification", rank, COUNTS, PRIOR, tau=0.5)
+        loss = loss["output"] if isinstance(loss, dict) else loss
+        assert loss.tau == 0.5
+        np.testing.assert_allclose(loss.prior, PRIOR)
 
 
 def test_dawn_on_masks_leaves_the_fused_output_unadjusted_unless_asked():
