@@ -6,7 +6,7 @@ from keras import layers
 class AveragedNetworks(keras.Model):
     """Several trained networks as one: the mean of their class probabilities.
 
-    `p = mean_i softmax(z_i)`, the form that gained 0.005 PR-AUC on the fraud data.
+    `p = mean_i softmax(z_i)`; averaging probabilities keeps each network's confidence.
 
     Args:
         networks: Models with logits out, one input shape, built alike.

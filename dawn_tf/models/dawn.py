@@ -88,7 +88,7 @@ class DAWN(Network):
             attends = cross_attention and both
             filters = max(32, min(256, pyramid[-1].shape[-1] // 2))
             # Masks need the finest level. One label per image does not: there the second
-            # coarsest is kept, which costs 3 % of a ResNet-32 step instead of much of it.
+            # coarsest is kept, at a fraction of the cost.
             level = 0 if segments else max(0, len(pyramid) - 2)
             # The paper's Conv1x1 gives class logits directly, unless something follows it.
             detail_gives_features = attends or detail_refinement
