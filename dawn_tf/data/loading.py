@@ -7,6 +7,7 @@ import pathlib
 from dawn_tf.data.errors import DataError, missing
 from dawn_tf.data.pipeline import DataSplits
 from dawn_tf.data.records import class_counts, rarest_class, validate
+from dawn_tf.data.request import Request
 from dawn_tf.data.sources import SOURCES
 from dawn_tf.data.splits import check_training_classes
 
@@ -16,8 +17,17 @@ def names():
     return sorted(SOURCES)
 
 
-def load(name, data_dir=None, task=None, protocol=None, seed=0, image_size=None):
-    """Reads a data set into memory and divides it into training, validation and test part.
+def load(
+    name,
+    data_dir=None,
+    task=None,
+    protocol=None,
+    seed=0,
+    image_size=None,
+    in_memory=None,
+    **options,
+):
+    """Reads a data set and divides it into training, validation and test part.
 
     Args:
         name: One of `names()`.
@@ -29,11 +39,14 @@ def load(name, data_dir=None, task=None, protocol=None, seed=0, image_size=None)
         seed: Of the random division; the same seed gives the same parts.
         image_size: `(height, width)`; images of another size are squashed to it. Defaults to the
             data set's own.
+        in_memory: `True` decodes all images now, `False` when they are used; `None` decodes now
+            what fits into memory.
+        **options: Further arguments of this data set: `OPTIONS` of its source.
 
     Returns: `DataSplits`.
 
-    Raises: `DataError` for an unknown name, task or protocol, and for files that are missing,
-        incomplete or corrupt.
+    Raises: `DataError` for an unknown name, task, protocol or option, and for files that are
+        missing, incomplete or corrupt.
     """
     _check_choice("name", name, names())
     source = SOURCES[name]
@@ -41,10 +54,21 @@ def load(name, data_dir=None, task=None, protocol=None, seed=0, image_size=None)
     _check_choice("task", task, source.TASKS)
     protocol = source.PROTOCOLS[0] if protocol is None else protocol
     _check_choice("protocol", protocol, source.PROTOCOLS)
-    size = source.IMAGE_SIZE if image_size is None else tuple(image_size)
-    records = source.read(_folder(source, name, data_dir), task, size)
+    known = getattr(source, "OPTIONS", {})
+    for option in options:
+        _check_choice("option", option, known)
+    request = Request(
+        folder=_folder(source, name, data_dir),
+        task=task,
+        protocol=protocol,
+        image_size=source.IMAGE_SIZE if image_size is None else tuple(image_size),
+        seed=seed,
+        in_memory=in_memory,
+        options={**known, **options},
+    )
+    records = source.read(request)
     validate(records, name)
-    indices = source.split(records, protocol, seed)
+    indices = source.split(records, request)
     parts = {part: records.subset(chosen) for part, chosen in indices.items()}
     return _splits(name, protocol, parts)
 
@@ -75,7 +99,7 @@ def _splits(name, protocol, parts):
 def _check_choice(argument, value, choices):
     if value not in choices:
         raise DataError(
-            f"Expected {argument} to be one of {', '.join(choices)}. "
+            f"Expected {argument} to be one of {', '.join(choices) or 'none'}. "
             f"Received: {argument}={value!r}. Choose one of them."
         )
 

@@ -28,10 +28,11 @@ _FOLDERS = (".", "creditcard")
 _COLUMNS = ["Time", *COMPONENTS, "Amount", "Class"]
 
 
-def read(folder, task, image_size):
-    path = locate_file([folder / name for name in _FOLDERS], "creditcard.csv", "creditcard.parquet")
+def read(request):
+    folders = [request.folder / name for name in _FOLDERS]
+    path = locate_file(folders, "creditcard.csv", "creditcard.parquet")
     if path is None:
-        raise missing("creditcard", FILES, PUBLISHED_AT, folder)
+        raise missing("creditcard", FILES, PUBLISHED_AT, request.folder)
     columns = _columns(path, _COLUMNS)
     labels = _labels(columns["Class"], path)
     return Records(
@@ -40,7 +41,7 @@ def read(folder, task, image_size):
         ids=np.array([f"row_{i}" for i in range(len(labels))]),
         sampling_labels=labels,
         class_names=CLASS_NAMES,
-        task=task,
+        task=request.task,
         feature_names=FEATURE_NAMES,
         notes=(
             f"{_num_duplicates(columns)} rows repeat an earlier row exactly; they are kept, so a "
@@ -57,11 +58,11 @@ def read_features(path):
     return _features(_columns(path, _COLUMNS[:-1]))
 
 
-def split(records, protocol, seed):
-    if protocol == "time":
+def split(records, request):
+    if request.protocol == "time":
         parts = in_order(records.x[:, FEATURE_NAMES.index("hours")])
     else:
-        parts = stratified(records.y, seed=seed)
+        parts = stratified(records.y, seed=request.seed)
     return dict(zip(("train", "val", "test"), parts, strict=True))
 
 

@@ -21,22 +21,22 @@ PUBLISHED_AT = "scikit-learn"
 RHO = 20
 
 
-def read(folder, task, image_size):
+def read(request):
     digits = load_digits()
     # Published as 0..16.
     images = np.rint(digits.images[..., None] * (255 / 16)).astype("uint8")
     return Records(
-        x=np.stack([resize_image(image, image_size) for image in images]),
+        x=np.stack([resize_image(image, request.image_size) for image in images]),
         y=digits.target.astype("int32"),
         ids=np.array([f"digit_{i:04d}" for i in range(len(images))]),
         sampling_labels=digits.target.astype("int32"),
         class_names=[str(name) for name in digits.target_names],
-        task=task,
+        task=request.task,
     )
 
 
-def split(records, protocol, seed):
-    train, val, test = stratified(records.y, seed=seed)
+def split(records, request):
+    train, val, test = stratified(records.y, seed=request.seed)
     counts = np.bincount(records.y[train])
-    tail = pick(records.y[train], exponential_counts(counts.min(), len(counts), RHO), seed)
+    tail = pick(records.y[train], exponential_counts(counts.min(), len(counts), RHO), request.seed)
     return {"train": train[tail], "val": val, "test": test}

@@ -33,7 +33,8 @@ _SMALL = "HAM10000_images_96"
 _MASKS = "HAM10000_segmentations_lesion_tschandl"
 
 
-def read(folder, task, image_size):
+def read(request):
+    folder, task, image_size = request.folder, request.task, request.image_size
     folders = [folder / name for name in _FOLDERS]
     metadata = locate_file(folders, "HAM10000_metadata", "HAM10000_metadata.csv")
     parts = [locate(folders, name) for name in _PARTS]
@@ -59,8 +60,8 @@ def read(folder, task, image_size):
     )
 
 
-def split(records, protocol, seed):
-    parts = stratified_groups(records.sampling_labels, records.groups, seed=seed)
+def split(records, request):
+    parts = stratified_groups(records.sampling_labels, records.groups, seed=request.seed)
     return dict(zip(("train", "val", "test"), parts, strict=True))
 
 

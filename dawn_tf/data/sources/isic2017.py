@@ -36,7 +36,8 @@ _SMALL = "isic2017_256"
 _OFFICIAL = {"train": "Training", "val": "Validation", "test": "Test_v2"}
 
 
-def read(folder, task, image_size):
+def read(request):
+    folder, task, image_size = request.folder, request.task, request.image_size
     folders = [folder / name for name in _FOLDERS]
     if locate(folders, "ISIC-2017_Training_Data"):
         tree, rows = _read_official(folders, folder, task)
@@ -59,12 +60,12 @@ def read(folder, task, image_size):
     )
 
 
-def split(records, protocol, seed):
+def split(records, request):
     parts = {name: np.flatnonzero(records.official_part == name) for name in _OFFICIAL}
     if len(parts["test"]):
         return parts
     official_train = parts["train"]
-    train, val = stratified(records.sampling_labels[official_train], (0.85, 0.15), seed)
+    train, val = stratified(records.sampling_labels[official_train], (0.85, 0.15), request.seed)
     return {"train": official_train[train], "val": official_train[val], "test": parts["val"]}
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dawn_tf.data import DataError, load
+from dawn_tf.data.request import Request
 from dawn_tf.data.sources import creditcard
 
 COLUMNS = ["Time", *(f"V{i}" for i in range(1, 29)), "Amount", "Class"]
@@ -17,6 +18,10 @@ def write(folder, rows, columns=COLUMNS):
     lines = [",".join(f'"{name}"' for name in columns), *(",".join(row) for row in rows)]
     (folder / "creditcard.csv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def request(folder):
+    return Request(folder, "classification", "stratified")
 
 
 def test_the_published_table(data_dir):
@@ -43,7 +48,7 @@ def test_time_protocol_puts_the_latest_last(data_dir):
 def test_features_by_hand(tmp_path):
     rows = table()
     rows[3][0] = "21600"  # Six in the morning of the first day.
-    records = creditcard.read(write(tmp_path, rows), "classification", None)
+    records = creditcard.read(request(write(tmp_path, rows)))
     np.testing.assert_allclose(
         records.x[3], [*np.arange(1, 29) / 8, np.log(10), 6, 1, 0], rtol=1e-6, atol=1e-6
     )
@@ -63,18 +68,18 @@ def test_csv_and_parquet_read_alike(tmp_path):
     import pyarrow.parquet
 
     folder = write(tmp_path, table())
-    from_csv = creditcard.read(folder, "classification", None)
+    from_csv = creditcard.read(request(folder))
     parquet = pyarrow.csv.read_csv(folder / "creditcard.csv")
     (folder / "creditcard.csv").unlink()
     pyarrow.parquet.write_table(parquet, folder / "creditcard.parquet")
-    from_parquet = creditcard.read(folder, "classification", None)
+    from_parquet = creditcard.read(request(folder))
     np.testing.assert_array_equal(from_csv.x, from_parquet.x)
     np.testing.assert_array_equal(from_csv.y, from_parquet.y)
 
 
 def test_duplicates_are_counted(tmp_path):
     rows = table(10)
-    records = creditcard.read(write(tmp_path, [*rows, rows[2], rows[2], rows[5]]), None, None)
+    records = creditcard.read(request(write(tmp_path, [*rows, rows[2], rows[2], rows[5]])))
     assert len(records) == 13 and records.notes[0].startswith("3 rows repeat")
 
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from dawn_tf.data import DataError, load
+from dawn_tf.data.request import Request
 from dawn_tf.data.sources import ham10000
 
 CLASSES = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
@@ -124,7 +125,7 @@ def test_parent_folder_and_csv_suffix(official, tmp_path_factory):
     (parent / "ham10000" / "HAM10000_metadata").rename(
         parent / "ham10000" / "HAM10000_metadata.csv"
     )
-    assert len(ham10000.read(parent, "classification", (8, 8))) == 140
+    assert len(ham10000.read(Request(parent, "classification", "lesion", (8, 8)))) == 140
 
 
 def test_originals_decode_aligned_with_their_masks(data_dir, tmp_path):
@@ -138,7 +139,7 @@ def test_originals_decode_aligned_with_their_masks(data_dir, tmp_path):
     for path in fixtures.glob("*.png"):
         shutil.copy(path, tmp_path / "HAM10000_segmentations_lesion_tschandl")
     shutil.copy(fixtures / "labels.csv", tmp_path / "HAM10000_metadata.csv")
-    records = ham10000.read(tmp_path, "segmentation", (96, 128))
+    records = ham10000.read(Request(tmp_path, "segmentation", "lesion", (96, 128)))
     assert len(records) == 5
     for image, mask in zip(records.x.astype(float).mean(-1), records.y, strict=True):
         contrast = image[mask == 0].mean() - image[mask == 1].mean()

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from dawn_tf.data import DataError, load
 from dawn_tf.data.archives import open_tree
+from dawn_tf.data.request import Request
 from dawn_tf.data.sources import isic2017
 
 CLASSES = ["melanoma", "nevus", "seborrheic_keratosis"]
@@ -150,7 +151,9 @@ def test_parent_folder_and_unpacked_small_copy(tmp_path):
     rows = [(f"I{i}", ("train", "val")[i % 2], CLASSES[i % 3]) for i in range(24)]
     write_small(tmp_path, rows)
     shutil.unpack_archive(tmp_path / "isic2017_256.zip", tmp_path / "a" / "isic2017_256")
-    packed, unpacked = (isic2017.read(f, "both", SIZE) for f in (tmp_path, tmp_path / "a"))
+    packed, unpacked = (
+        isic2017.read(Request(f, "both", "official", SIZE)) for f in (tmp_path, tmp_path / "a")
+    )
     np.testing.assert_array_equal(packed.y["mask"], unpacked.y["mask"])
     assert packed.ids.tolist() == unpacked.ids.tolist()
 
