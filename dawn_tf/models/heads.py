@@ -45,3 +45,13 @@ class ClassificationHead(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
+
+
+def linear_head(x, num_classes, task, input_shape):
+    """Logits of a rival: one dense layer on its last features, as large as the labels."""
+    if task == "classification":
+        # The mean commutes with the dense layer; pooling first runs it once per image.
+        x = ClassificationHead(name="pool")(x)
+        return layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    z = layers.Dense(num_classes, name="logits")(x)
+    return SegmentationHead(input_shape[:2], name="head")(z)

@@ -74,7 +74,7 @@ class Network(keras.Model):
 
     def get_config(self):
         arguments = {name: getattr(self, name) for name in self._argument_names}
-        if isinstance(self.encoder, keras.Model):
+        if isinstance(arguments.get("encoder"), keras.Model):
             arguments["encoder"] = keras.saving.serialize_keras_object(self.encoder)
         return {
             "input_shape": self.input_shape[1:],
@@ -85,7 +85,7 @@ class Network(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        if isinstance(config["encoder"], dict):
+        if isinstance(config.get("encoder"), dict):
             encoder = keras.saving.deserialize_keras_object(config["encoder"])
             config = {**config, "encoder": encoder}
         return cls(**config)

@@ -1,38 +1,67 @@
 """Networks by name: what `--model` and `dawn_tf.models.build` take."""
 
-from dawn_tf.models.baselines import Classifier, UNet
+import functools
+import inspect
+
+from dawn_tf.models import baselines
 from dawn_tf.models.dawn import DAWN
 
-_CLASSIFIERS = {"resnet32": "resnet32", "resnet50": "resnet50", "mlp": "tabular"}
+_NETWORKS = {
+    "dawn": DAWN,
+    "attention_unet": baselines.AttentionUNet,
+    "classifier": baselines.Classifier,
+    "deeplab_v3_plus": baselines.DeepLabV3Plus,
+    "hrnet_w48": baselines.HRNet,
+    "mlp": functools.partial(baselines.Classifier, encoder="tabular"),
+    "resnet32": functools.partial(baselines.Classifier, encoder="resnet32"),
+    "resnet50": functools.partial(baselines.Classifier, encoder="resnet50"),
+    "segformer_b3": baselines.SegFormer,
+    "swin_unet": baselines.SwinUNet,
+    "transunet": baselines.TransUNet,
+    "unet": baselines.UNet,
+    "unet_plus_plus": baselines.UNetPlusPlus,
+}
+
+# Those whose encoder is free; the others are known by the one they have.
+ON_ANY_ENCODER = ("dawn", "attention_unet", "classifier", "unet", "unet_plus_plus")
 
 
 def names():
     """Names of all networks, DAWN first."""
-    return ["dawn", *sorted([*_CLASSIFIERS, "classifier", "unet"])]
+    return list(_NETWORKS)
 
 
 def build(name, num_classes, input_shape, task="classification", **kwargs):
     """Builds a network by name.
 
     Args:
-        name: One of `names()`. "classifier" is the plain head on any `encoder=`, and "resnet32",
-            "resnet50" and "mlp" are the same with their own; "unet" takes any `encoder=` too.
+        name: One of `names()`. "classifier" is the plain head on any `encoder=`; "resnet32",
+            "resnet50" and "mlp" are the same on their own.
         num_classes, input_shape: As in `DAWN`.
         task: "classification" or "segmentation".
-        **kwargs: Further arguments of the network.
+        **kwargs: Further arguments of the network; those that are `None` are left to it.
 
     Raises:
-        ValueError: for an unknown name, or a task the network is not for.
+        ValueError: for an unknown name, or arguments the network does not take.
     """
     if name not in names():
         raise ValueError(f"Expected one of {names()}. Received: name={name!r}.")
-    if name == "dawn":
-        return DAWN(num_classes, input_shape, task=task, **kwargs)
-    own_task = "segmentation" if name == "unet" else "classification"
-    if task != own_task:
-        raise ValueError(f"Expected task={own_task!r} for {name!r}. Received: task={task!r}.")
-    if name == "unet":
-        return UNet(num_classes, input_shape, **kwargs)
-    if name in _CLASSIFIERS:
-        kwargs = {**kwargs, "encoder": _CLASSIFIERS[name]}
-    return Classifier(num_classes, input_shape, **kwargs)
+    if task not in ("classification", "segmentation"):
+        raise ValueError(
+            f'Expected task "segmentation" or "classification". Received: task={task!r}.'
+        )
+    if len(input_shape) == 1 and name not in ("dawn", "classifier", "mlp"):
+        raise ValueError(
+            f"Expected images for {name!r}. Received: input_shape={tuple(input_shape)}, a row. "
+            "Use dawn or mlp."
+        )
+    given = {key: value for key, value in kwargs.items() if value is not None}
+    network = _NETWORKS[name]
+    taken = set(inspect.signature(network).parameters) - set(getattr(network, "keywords", ()))
+    strange = sorted(set(given) - taken)
+    if strange:
+        raise ValueError(
+            f"Expected arguments that {name!r} takes. Received: {', '.join(strange)}. Leave out "
+            "what it has no use for."
+        )
+    return network(num_classes, tuple(input_shape), task=task, **given)

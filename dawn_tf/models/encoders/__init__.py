@@ -2,6 +2,8 @@
 
 import keras
 
+from dawn_tf.models.encoders.hub import PREFIX as _HUB
+from dawn_tf.models.encoders.hub import build_preset
 from dawn_tf.models.encoders.mit import NAMES as _MIT_NAMES
 from dawn_tf.models.encoders.mit import build_mit
 from dawn_tf.models.encoders.resnet import ResNet32Encoder, ResNet50Encoder
@@ -37,8 +39,9 @@ def build(encoder, input_shape, width=None):
     Args:
         encoder: A name of `names()`; `None` for the one that fits the input (rows: "tabular";
             images up to 48 pixels: "resnet32"; larger ones: "unet"); "mit_b0" to "mit_b5" need
-            the extra `hub`; or any `keras.Model` with
-            `pyramid_outputs`, such as a keras-hub backbone, which is used as it is.
+            the extra `hub`; "hub:PRESET" is a keras-hub preset with its pretrained weights, by
+            name or folder; or any `keras.Model` with `pyramid_outputs`, such as a keras-hub
+            backbone, which is used as it is.
         input_shape: `(height, width, channels)` or `(features,)`.
         width: Channels of the first level; `None` for the encoder's own default.
 
@@ -53,6 +56,8 @@ def build(encoder, input_shape, width=None):
         )
     if isinstance(encoder, keras.Model):
         return _check_pyramid(encoder, input_shape)
+    if isinstance(encoder, str) and encoder.startswith(_HUB):
+        return _check_pyramid(build_preset(encoder, input_shape), input_shape)
     if encoder is None:
         small = len(input_shape) == 3 and max(input_shape[:2]) <= 48
         encoder = "tabular" if len(input_shape) == 1 else "resnet32" if small else "unet"

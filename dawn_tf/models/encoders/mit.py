@@ -1,5 +1,7 @@
 """Mix transformer (MiT) encoders of SegFormer, from keras-hub."""
 
+from dawn_tf.models.encoders.hub import keras_hub_for
+
 # Channels and blocks of the four stages, after
 # [Xie et al., 2021](https://arxiv.org/abs/2105.15203), table 6.
 _SIZES = {
@@ -25,13 +27,7 @@ def build_mit(name, input_shape):
     Raises:
         ValueError: without keras-hub, or for another shape.
     """
-    try:
-        import keras_hub
-    except ImportError as error:
-        raise ValueError(
-            f"Expected keras-hub, which has {name}. Received: an installation without it. "
-            "Run `pip install 'dawn_tf[hub]'`."
-        ) from error
+    keras_hub = keras_hub_for(name)
     height, width = input_shape[:2]
     if height != width or height % 32:
         side = -(-max(height, width) // 32) * 32

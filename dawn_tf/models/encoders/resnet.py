@@ -30,7 +30,7 @@ class ResNet32Encoder(keras.Model):
         for stage in range(3):
             for block in range(5):
                 strides = 2 if stage and not block else 1
-                x = _basic_block(x, width * 2**stage, strides, f"stage_{stage}_block_{block}")
+                x = basic_block(x, width * 2**stage, strides, f"stage_{stage}_block_{block}")
             pyramid[f"P{stem_level + stage}"] = x
         super().__init__(inputs, x, **kwargs)
         self.pyramid_outputs = pyramid
@@ -40,7 +40,8 @@ class ResNet32Encoder(keras.Model):
         return {"input_shape": self.input_shape[1:], "width": self.width, "name": self.name}
 
 
-def _basic_block(x, filters, strides, name):
+def basic_block(x, filters, strides, name):
+    """Two 3x3 convolutions around a shortcut (He et al., 2016, figure 5 left)."""
     shortcut = x
     if strides > 1 or x.shape[-1] != filters:
         shortcut = ConvBlock(filters, 1, strides, activation=False, name=f"{name}_shortcut")(x)
