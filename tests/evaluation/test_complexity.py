@@ -1,7 +1,7 @@
 import keras
 
 from dawn_tf import models
-from dawn_tf.evaluation.complexity import count_flops
+from dawn_tf.evaluation.complexity import count_flops, measure
 
 
 def test_a_convolution_and_a_dense_layer_by_hand():
@@ -17,3 +17,10 @@ def test_dawn_costs_at_most_nine_percent_more_flops_than_unet_on_its_encoder():
     unet = models.build("unet", 2, (224, 224, 3), task="segmentation")
     dawn = models.build("dawn", 2, (224, 224, 3), task="segmentation", encoder="unet")
     assert count_flops(dawn) <= 1.09 * count_flops(unet)
+
+
+def test_measures_of_a_small_network():
+    row = measure(lambda: models.build("mlp", 2, (4,), width=8), batch_sizes=(1, 3), rounds=2)
+    assert row["parameters"] == models.build("mlp", 2, (4,), width=8).count_params()
+    assert set(row["latency_ms"]) == {1, 3} and min(row["latency_ms"].values()) > 0
+    assert row["flops"] > 0 and row["peak_memory_mb"] >= 0
