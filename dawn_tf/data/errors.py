@@ -5,8 +5,12 @@ class DataError(ValueError):
     """
 
 
+class MissingData(DataError):
+    """Files that are not there, so that fetching them may help."""
+
+
 def missing(name, files, source, data_dir):
-    """`DataError` for files that are not there.
+    """`MissingData` for files that are not there.
 
     Args:
         name: Name of the data set.
@@ -14,7 +18,7 @@ def missing(name, files, source, data_dir):
         source: Where it is officially published.
         data_dir: The folder looked in, or `None` if none was given.
     """
-    return DataError(
+    return MissingData(
         f"Expected {files} for data set {name!r}. Received: data_dir={_shown(data_dir)}. "
         f"Fetch the files from {source}, put them into one folder and name that folder with "
         "--data-dir (data_dir=) or the environment variable DAWN_DATA_DIR."

@@ -1,14 +1,18 @@
 """Encoded images and masks to arrays."""
 
-import math
-from concurrent.futures import ThreadPoolExecutor
+import functools
+import struct
 
 import numpy as np
 import tensorflow as tf
 
 from dawn_tf.data.errors import DataError
+from dawn_tf.data.lazy import LazyImages
 
 MAX_BYTES = 4 * 2**30
+
+# Masks that show their one class in white: a class number for each grey value.
+BINARY = (np.arange(256) > 127).astype("uint8")
 
 
 def decode_image(encoded, image_size, channels=3):
@@ -53,26 +57,95 @@ def encode_mask(mask):
     return tf.io.encode_png(tf.cast(mask, tf.uint8)[..., None]).numpy()
 
 
-def read_images(names, read_bytes, image_size, channels=3):
-    """Decodes many images in a few threads.
+def read_images(names, read_bytes, image_size, channels=3, in_memory=None):
+    """Many images as one array, or as one that decodes them when they are used.
 
     Args:
         names: File names, in the order of the result.
-        read_bytes: Function from a name to the bytes of that file.
+        read_bytes: Function from a name to the bytes of that file, called from several threads.
         image_size: `(height, width)`.
         channels: 1 or 3.
+        in_memory: `True` decodes now, `False` when an image is used; `None` decodes now what takes
+            at most `MAX_BYTES`.
 
-    Returns: uint8 array, `(len(names), height, width, channels)`.
+    Returns: uint8 array, `(len(names), height, width, channels)`, or `LazyImages` of that shape.
 
-    Raises: `DataError` naming the file that is no image, or if the result would not fit.
+    Raises: `DataError` naming the file that is no image (when it is decoded), or with
+        `in_memory=True` if the array would not fit.
     """
-    shape = (*image_size, channels)
-    return _read_all(names, read_bytes, shape, lambda b: decode_image(b, image_size, channels))
+    return read_all(
+        names,
+        read_bytes,
+        lambda encoded: decode_image(encoded, image_size, channels),
+        (*image_size, channels),
+        in_memory,
+    )
 
 
-def read_masks(names, read_bytes, image_size):
-    """Like `read_images` for masks: uint8 array, `(len(names), height, width)`."""
-    return _read_all(names, read_bytes, image_size, lambda b: decode_mask(b, image_size))
+def read_masks(names, read_bytes, image_size, in_memory=None, lookup=None):
+    """Like `read_images` for masks of class numbers, `(len(names), height, width)`.
+
+    Args:
+        lookup: uint8 `(256,)`, the class number of each value in the files (`BINARY`, say);
+            `None` takes the values as they are.
+    """
+
+    def decode(encoded):
+        mask = np.asarray(decode_mask(encoded, image_size))
+        return mask if lookup is None else lookup[mask]
+
+    return read_all(names, read_bytes, decode, image_size, in_memory)
+
+
+def read_all(names, read_bytes, decode, shape, in_memory=None):
+    """`read_images` with a `decode` of one's own: from bytes to uint8 of shape `shape`."""
+    lazy = LazyImages(names, read_bytes, functools.partial(_decode_named, decode), shape)
+    fits = lazy.nbytes <= MAX_BYTES
+    if in_memory and not fits:
+        raise DataError(
+            f"Expected images that fit in {MAX_BYTES / 2**30:.0f} GiB once decoded. Received: "
+            f"{len(lazy)} images of shape {tuple(shape)}, {lazy.nbytes / 2**30:.1f} GiB. "
+            "Choose a smaller --image-size (image_size=), or in_memory=False."
+        )
+    return lazy[:] if in_memory or (in_memory is None and fits) else lazy
+
+
+def _decode_named(decode, encoded, name):
+    try:
+        # A GPU would take single images there and back.
+        with tf.device("cpu:0"):
+            return np.asarray(decode(encoded))
+    except tf.errors.InvalidArgumentError as error:
+        raise _no_image(name) from error
+
+
+def _no_image(name):
+    return DataError(
+        f"Expected a JPEG, PNG, GIF or BMP image. Received: {name!r}, which cannot be decoded. "
+        "Fetch this file again."
+    )
+
+
+def encoded_size(encoded, name):
+    """`(height, width)` by the header of a JPEG, PNG, GIF or BMP; the pixels are not decoded.
+
+    Raises: `DataError` with `name` for anything else.
+    """
+    try:
+        if encoded[:2] == b"\xff\xd8":
+            height, width, _ = tf.io.extract_jpeg_shape(encoded).numpy().tolist()
+        elif encoded[:4] == b"\x89PNG":
+            width, height = struct.unpack(">II", encoded[16:24])
+        elif encoded[:3] == b"GIF":
+            width, height = struct.unpack("<HH", encoded[6:10])
+        elif encoded[:2] == b"BM":
+            # The height is negative where the rows run from top to bottom.
+            width, height = struct.unpack("<ii", encoded[18:26])
+        else:
+            raise _no_image(name)
+    except (struct.error, tf.errors.InvalidArgumentError) as error:
+        raise _no_image(name) from error
+    return abs(height), width
 
 
 def _decode(encoded, image_size, channels, **resize):
@@ -80,28 +153,3 @@ def _decode(encoded, image_size, channels, **resize):
     # decode_image leaves the rank open, for animations.
     image = tf.ensure_shape(image, (None, None, channels))
     return resize_image(image, image_size, **resize)
-
-
-def _read_all(names, read_bytes, shape, decode):
-    num_bytes = len(names) * math.prod(shape)
-    if num_bytes > MAX_BYTES:
-        raise DataError(
-            f"Expected images that fit in {MAX_BYTES / 2**30:.0f} GiB once decoded. Received: "
-            f"{len(names)} images of shape {tuple(shape)}, {num_bytes / 2**30:.1f} GiB. "
-            "Choose a smaller --image-size (image_size=)."
-        )
-    array = np.empty((len(names), *shape), "uint8")
-
-    def fill(i):
-        try:
-            array[i] = decode(read_bytes(names[i])).numpy()
-        except tf.errors.InvalidArgumentError as error:
-            raise DataError(
-                f"Expected a JPEG or PNG image. Received: {names[i]!r}, which cannot be decoded. "
-                "Fetch this file again."
-            ) from error
-
-    with ThreadPoolExecutor(4) as pool:
-        for _ in pool.map(fill, range(len(names))):
-            pass
-    return array

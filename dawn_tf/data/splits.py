@@ -54,6 +54,42 @@ def stratified_groups(labels, groups, fractions=FRACTIONS, seed=0):
     return tuple(np.flatnonzero(part == i) for i in range(len(fractions)))
 
 
+def rarest_in_group(labels, groups):
+    """The rarest class of each example's group, `(N,)`: one class per group, to stratify by.
+
+    Args:
+        labels: Class numbers, `(N,)`.
+        groups: Name of each example's group, `(N,)`.
+    """
+    labels = np.asarray(labels)
+    group_of = np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(np.bincount(labels), kind="stable")
+    rank = np.full(group_of.max() + 1, len(order))
+    np.minimum.at(rank, group_of, np.argsort(order)[labels])
+    return order[rank[group_of]]
+
+
+def hold_out(labels, fraction=0.1, seed=0):
+    """Training part, and a validation part cut from it class by class.
+
+    Of a class of n examples `max(1, round(fraction * n))` random ones are held out, but never its
+    last one.
+
+    Args:
+        labels: Class numbers, `(N,)`.
+        fraction: Share that is held out.
+        seed: Integer.
+
+    Returns: two sorted index arrays, what is kept and what is held out.
+    """
+    labels = np.asarray(labels)
+    held = np.zeros(len(labels), bool)
+    for c in np.unique(labels):
+        members = np.random.default_rng((seed, c)).permutation(np.flatnonzero(labels == c))
+        held[members[: min(max(1, round(fraction * len(members))), len(members) - 1)]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
 def in_order(keys, fractions=FRACTIONS):
     """Parts that follow each other in ascending `keys` (time): the test part is the latest.
 

@@ -1,10 +1,13 @@
+import struct
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dawn_tf.data import images
 from dawn_tf.data.errors import DataError
-from dawn_tf.data.images import decode_image, decode_mask, read_images, read_masks
+from dawn_tf.data.images import decode_image, decode_mask, encoded_size, read_images, read_masks
+from dawn_tf.data.lazy import is_lazy
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (12, 16, 3)).astype("uint8")
@@ -72,6 +75,35 @@ def test_a_corrupt_image_is_named(content):
         read_images(["b.png"], {"b.png": content}.__getitem__, (4, 4))
 
 
-def test_too_many_pixels_are_refused_before_decoding():
+def test_what_does_not_fit_is_lazy_or_refused_before_decoding():
+    names = ["a"] * (images.MAX_BYTES // 3 // 1024**2 + 1)
+    assert is_lazy(read_images(names, None, (1024, 1024)))
     with pytest.raises(DataError, match=r"4\.0 GiB.*Choose a smaller --image-size"):
-        read_images(["a"] * (images.MAX_BYTES // 3 // 1024**2 + 1), None, (1024, 1024))
+        read_images(names, None, (1024, 1024), in_memory=True)
+
+
+@pytest.mark.parametrize("encode", [tf.io.encode_png, tf.io.encode_jpeg], ids=["png", "jpeg"])
+def test_size_by_the_header(encode):
+    assert encoded_size(encode(IMAGE).numpy(), "a") == (12, 16)
+
+
+def test_size_of_gif_and_bmp():
+    gif = b"GIF89a" + struct.pack("<HH", 16, 12)
+    upside_down = b"BM" + bytes(16) + struct.pack("<ii", 16, -12)
+    assert encoded_size(gif, "a") == encoded_size(upside_down, "a") == (12, 16)
+
+
+@pytest.mark.parametrize("start", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b""])
+def test_no_bytes_bring_it_down(start):
+    jpeg = tf.io.encode_jpeg(IMAGE).numpy()
+    contents = [start + RNG.bytes(n) for n in (0, 5, 30, 300)]
+    contents += [jpeg[: len(jpeg) // 2], b"\x89PNG" + bytes(4)]
+    for content in contents:
+        with pytest.raises(DataError, match="'x', which cannot be decoded"):
+            read_images(["x"], lambda name, content=content: content, (4, 4))
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"\xff\xd8\xff\xe0", b"\x89PNG", b"GIF8", b"BM"])
+def test_no_size_of_what_is_no_image(content):
+    with pytest.raises(DataError, match="'x', which cannot be decoded"):
+        encoded_size(content, "x")

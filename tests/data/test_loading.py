@@ -11,9 +11,9 @@ def test_names():
 @pytest.mark.parametrize(
     "arguments, text",
     [
-        ({"name": "ham"}, "name to be one of creditcard, digits, ham10000.*name='ham'"),
+        ({"name": "ham"}, "name to be one of camvid, .*digits, .*ham10000.*name='ham'"),
         ({"name": "digits", "task": "segmentation"}, "one of classification. Received: task="),
-        ({"name": "creditcard", "protocol": "random"}, "one of stratified, time. Received"),
+        ({"name": "creditcard", "protocol": "random"}, "one of stratified, time, paper. Received"),
         ({"name": "creditcard", "data_dir": "/nowhere"}, "data_dir='/nowhere'.*kaggle"),
     ],
     ids=["name", "task", "protocol", "folder"],

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dawn_tf.data import pipeline
 from dawn_tf.data.augmentation import Augmenter
+from dawn_tf.data.copy_paste import CopyPaste
+from dawn_tf.data.mixing import BalancedMixUp, CutMix, MixUp
 from dawn_tf.data.pipeline import DataSplits, evaluation_batches, training_batches
 from dawn_tf.data.records import Records
 from dawn_tf.data.sampling import ClassAwareSampler
@@ -30,11 +33,11 @@ PARTS = {
 each_kind = pytest.mark.parametrize("kind", PARTS)
 
 
-def batches(kind, count, start_step=0, augment=True, **sampler):
+def batches(kind, count, start_step=0, augment=True, mixing=None, **sampler):
     records = PARTS[kind]
     augmenter = Augmenter([25, 5], seed=4) if augment and kind != "rows" else None
     sampler = ClassAwareSampler(records.sampling_labels, "balanced", seed=2, **sampler)
-    data = training_batches(records, sampler, 4, augmenter, start_step=start_step)
+    data = training_batches(records, sampler, 4, augmenter, start_step, mixing)
     return [tf.nest.map_structure(np.asarray, batch) for batch in data.take(count)]
 
 
@@ -86,7 +89,73 @@ def test_image_and_mask_get_the_same_flip():
     augmenter = Augmenter([25, 5], jitter=0, p_head=0.5, p_tail=0.5)
     data = training_batches(records, ClassAwareSampler(LABELS), 10, augmenter)
     for x, y in data.take(3):
-        assert np.abs(x[..., 0] - tf.cast(y, tf.float32)).max() <= 0.5 + 1e-4
+        # Nearest is half a pixel off, and values are rounded.
+        assert np.abs(x[..., 0] - tf.cast(y, tf.float32)).max() <= 1
+
+
+@each_kind
+def test_large_arrays_give_the_same_batches(kind, monkeypatch):
+    small = batches(kind, 3, augment=False)
+    monkeypatch.setattr(pipeline, "MAX_TENSOR_BYTES", 0)
+    assert_equal(batches(kind, 3, augment=False), small)
+
+
+def make_mixing(kind, seed=0, **replica):
+    sampler = ClassAwareSampler(LABELS, "balanced", seed=7, **replica)
+    return {
+        "MixUp": lambda: MixUp(2, seed=seed),
+        "CutMix": lambda: CutMix({"mask": 2, "label": 2}, seed=seed),
+        "BalancedMixUp": lambda: BalancedMixUp(sampler, 2, seed=seed),
+        "CopyPaste": lambda: CopyPaste(sampler, [30, 10], seed=seed),
+    }[kind]()
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("MixUp", "rows"),
+        ("CutMix", "both"),
+        ("BalancedMixUp", "classification"),
+        ("CopyPaste", "segmentation"),
+    ],
+)
+def test_mixed_batches_resume_at_any_batch(name, kind):
+    whole = batches(kind, 6, mixing=make_mixing(name))
+    assert_equal(batches(kind, 2, start_step=4, mixing=make_mixing(name)), whole[4:])
+    other = batches(kind, 6, mixing=make_mixing(name, seed=1))
+    assert any(np.any(a[0] != b[0]) for a, b in zip(whole, other, strict=True))
+
+
+def test_mixed_labels_are_distributions_and_masks_stay_integers():
+    (x, y), *_ = batches("both", 1, mixing=make_mixing("CutMix"))
+    assert (x.dtype, y["mask"].dtype, y["label"].dtype) == ("float32", "int32", "float32")
+    np.testing.assert_allclose(y["label"].sum(-1), 1, rtol=1e-6)
+
+
+def test_mixup_mixes_with_the_next_example_of_the_batch():
+    ((plain, labels),) = batches("rows", 1)
+    ((mixed, shares),) = batches("rows", 1, mixing=make_mixing("MixUp"))
+    _, next_labels = plain, np.roll(labels, -1)
+    own = MixUp(2)(plain, labels, np.roll(plain, -1, 0), next_labels, tf.range(4, dtype=tf.int64))
+    np.testing.assert_allclose(mixed, own[0], rtol=1e-6)
+    np.testing.assert_allclose(shares, own[1], rtol=1e-6)
+
+
+def test_balanced_mixup_draws_its_partners_from_its_own_sampler():
+    mixing = make_mixing("BalancedMixUp")
+    ((plain, labels),) = batches("rows", 1)
+    ((mixed, shares),) = batches("rows", 1, mixing=mixing)
+    partners = next(iter(mixing.sampler.batches(4))).numpy()
+    x = PARTS["rows"].x[partners]
+    own = mixing(plain, labels, x, LABELS[partners], tf.range(4, dtype=tf.int64))
+    np.testing.assert_allclose(mixed, own[0], rtol=1e-6)
+    np.testing.assert_allclose(shares, own[1], rtol=1e-6)
+
+
+def test_samplers_of_two_replicas_are_refused():
+    mixing = make_mixing("BalancedMixUp", replica=1, num_replicas=2)
+    with pytest.raises(ValueError, match=r"\(0, 1\) and \(1, 2\). Give both the same"):
+        batches("rows", 1, mixing=mixing)
 
 
 @each_kind

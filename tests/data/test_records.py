@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from dawn_tf.data.errors import DataError
-from dawn_tf.data.records import Records, class_counts, rarest_class, validate
+from dawn_tf.data.records import (
+    Records,
+    class_counts,
+    rarest_class,
+    validate,
+    with_pixel_counts,
+)
 
 ROWS = Records(
     x=np.ones((3, 2), "float32"),
@@ -20,10 +26,40 @@ def test_counts_leave_void_out():
     assert class_counts(np.array([[0, 1], [1, 255]]), 3).tolist() == [1, 2, 0]
 
 
-def test_rarest_class_by_hand():
-    masks = np.array([[[0, 0]], [[0, 1]], [[2, 1]], [[255, 255]], [[2, 255]]])
-    # Pixels: class 1 is rarer than 2, 0 the commonest.
-    assert rarest_class(masks, [90, 3, 7]).tolist() == [0, 1, 1, 0, 2]
+MASKS = np.array([[[0, 0]], [[0, 1]], [[2, 1]], [[255, 255]], [[2, 255]]], "uint8")
+
+
+def with_masks(masks, **fields):
+    numbers = np.zeros(len(masks), "int32")
+    return Records(
+        x=np.zeros((len(masks), 1, 2, 3), "uint8"),
+        y=masks,
+        ids=np.array([f"m{i}" for i in range(len(masks))]),
+        sampling_labels=numbers,
+        class_names=["sky", "car", "sign"],
+        task="segmentation",
+        **fields,
+    )
+
+
+def test_pixels_and_the_rarest_class_by_hand():
+    counts = with_pixel_counts(with_masks(MASKS, ignore_class=255)).pixel_counts
+    assert counts.tolist() == [[2, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0], [0, 0, 1]]
+    # Class 1 is rarer than 2, 0 the commonest.
+    assert rarest_class(counts, [90, 3, 7]).tolist() == [0, 1, 1, 0, 2]
+
+
+def test_a_pixel_of_no_class_is_named():
+    with pytest.raises(DataError, match=r"0\.\.2 \(sky, car, sign\)\. Received: 255 .*'m3'"):
+        with_pixel_counts(with_masks(MASKS))
+    masks = MASKS.copy()
+    masks[4, 0, 0] = 3
+    with pytest.raises(DataError, match=r"Received: 3 in example 'm4'\. Mend that label"):
+        with_pixel_counts(with_masks(masks, ignore_class=255))
+
+
+def test_labels_of_images_have_no_pixels_to_count():
+    assert with_pixel_counts(ROWS) is ROWS
 
 
 def test_subset_keeps_fields_together():
@@ -52,10 +88,10 @@ def with_x(value):
         ({"x": np.ones((0, 2))}, "Received: data set 'rows' without any"),
         (
             {
-                "y": {"label": ROWS.y, "mask": np.full((3, 1, 1), 5)},
+                "y": {"label": np.array([0, 1, 2]), "mask": np.zeros((3, 1, 1), "uint8")},
                 "class_names": {"label": ["no", "yes"], "mask": ["skin", "lesion"]},
             },
-            r"0\.\.1 \(skin, lesion\)\. Received: 5",
+            r"0\.\.1 \(no, yes\)\. Received: 2",
         ),
     ],
     ids=["nan", "inf", "high", "low", "short", "twice", "empty", "both"],

@@ -44,6 +44,15 @@ def test_a_group_of_two_classes_is_refused():
         splits.stratified_groups([0, 0, 1], np.array(["a", "b", "b"]))
 
 
+def test_hold_out_takes_a_tenth_of_each_class_and_never_all():
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3, 4], [100, 54, 5, 2, 1]))
+    kept, held = splits.hold_out(labels, seed=4)
+    assert np.bincount(labels[held], minlength=5).tolist() == [10, 5, 1, 1, 0]
+    assert sorted([*kept, *held]) == list(range(162)) and np.all(np.diff(held) > 0)
+    assert splits.hold_out(labels, seed=4)[1].tolist() == held.tolist()
+    assert splits.hold_out(labels, seed=5)[1].tolist() != held.tolist()
+
+
 def test_in_order_puts_the_latest_last():
     train, val, test = splits.in_order(np.arange(20)[::-1])
     assert train.tolist() == list(range(19, 5, -1))
@@ -53,3 +62,9 @@ def test_in_order_puts_the_latest_last():
 def test_a_class_without_training_example_is_named():
     with pytest.raises(DataError, match="none of fraud"):
         splits.check_training_classes(np.array([0, 0]), ["legitimate", "fraud"])
+
+
+def test_a_group_counts_as_its_rarest_class():
+    # Class 2 occurs once, 1 twice, 0 three times.
+    labels, groups = [0, 0, 1, 1, 2, 0], ["a", "a", "a", "b", "b", "c"]
+    assert splits.rarest_in_group(labels, groups).tolist() == [1, 1, 1, 2, 2, 0]

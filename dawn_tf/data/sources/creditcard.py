@@ -1,53 +1,79 @@
 """Credit card fraud (ULB): 284,807 transactions of two days, 492 of them frauds.
 
-Read from Kaggle's `creditcard.csv` or from `creditcard.parquet` with the same columns.
+Read from Kaggle's `creditcard.csv` (or its `creditcardfraud.zip`), or from `creditcard.parquet`
+with the same columns.
 The 32 inputs of a row: V1..V28 (principal components as published), log(1 + amount in euros),
 hours since the first transaction, sine and cosine of the time of day.
-Protocols: "stratified", random 70/15/15 by class; "time", the first 70 % of the transactions, the
-next 15 %, the last 15 %. Rows that occur more than once are kept, and counted in `notes`.
+Protocols: "stratified", random 70/15/15 by class, which is also what the paper does ("paper");
+"time", the first 70 % of the transactions, the next 15 %, the last 15 %.
+Option `duplicates`: 1,081 rows repeat an earlier row exactly. "keep" leaves them, as most published
+results do, so that a test row may have its double in the training part; "drop" removes them before
+the division (283,726 rows, 473 frauds).
 Source: [Dal Pozzolo et al., 2015](https://doi.org/10.1109/SSCI.2015.33).
 """
 
+import io
+
 import numpy as np
 
-from dawn_tf.data.archives import locate_file
+from dawn_tf.data.archives import locate_file, open_tree
+from dawn_tf.data.download import Download
 from dawn_tf.data.errors import DataError, missing
 from dawn_tf.data.records import Records
 from dawn_tf.data.splits import in_order, stratified
 
 TASKS = ("classification",)
-PROTOCOLS = ("stratified", "time")
+PROTOCOLS = ("stratified", "time", "paper")
+OPTIONS = {"duplicates": "keep"}
 IMAGE_SIZE = None
-FILES = "creditcard.csv or creditcard.parquet"
+FILES = "creditcard.csv, creditcardfraud.zip or creditcard.parquet"
 PUBLISHED_AT = "https://www.kaggle.com/datasets/mlg-ulb/creditcardfraud"
+DOWNLOADS = [
+    # Size and MD5: Zenodo's record 7395559, a copy of Kaggle's file (CC BY 4.0).
+    Download(
+        "https://zenodo.org/records/7395559/files/creditcard.csv?download=1",
+        "creditcard.csv",
+        size=150_828_752,
+        md5="e90efcb83d69faf99fcab8b0255024de",
+    )
+]
 
 CLASS_NAMES = ["legitimate", "fraud"]
 COMPONENTS = [f"V{i}" for i in range(1, 29)]
 FEATURE_NAMES = [*COMPONENTS, "log_amount", "hours", "sin_time_of_day", "cos_time_of_day"]
-_FOLDERS = (".", "creditcard")
+_FOLDERS = (".", "creditcard", "creditcardfraud")
+_NAMES = ("creditcard.csv", "creditcard.parquet", "creditcardfraud.zip")
 _COLUMNS = ["Time", *COMPONENTS, "Amount", "Class"]
 
 
 def read(request):
-    folders = [request.folder / name for name in _FOLDERS]
-    path = locate_file(folders, "creditcard.csv", "creditcard.parquet")
-    if path is None:
-        raise missing("creditcard", FILES, PUBLISHED_AT, request.folder)
-    columns = _columns(path, _COLUMNS)
-    labels = _labels(columns["Class"], path)
+    columns, labels = read_published(request.folder)
+    repeats = _repeats(columns)
+    rows, note = np.arange(len(labels)), "are kept, so a test row may have its double in training"
+    if _drops_duplicates(request):
+        rows, note = np.flatnonzero(~repeats), "are dropped"
     return Records(
-        x=_features(columns),
-        y=labels,
-        ids=np.array([f"row_{i}" for i in range(len(labels))]),
-        sampling_labels=labels,
+        x=_features(columns)[rows],
+        y=labels[rows],
+        ids=np.array([f"row_{i}" for i in rows]),
+        sampling_labels=labels[rows],
         class_names=CLASS_NAMES,
         task=request.task,
         feature_names=FEATURE_NAMES,
-        notes=(
-            f"{_num_duplicates(columns)} rows repeat an earlier row exactly; they are kept, so a "
-            "test row may have its double in the training part.",
-        ),
+        notes=(f"{repeats.sum()} rows repeat an earlier row exactly; they {note}.",),
     )
+
+
+def read_published(folder):
+    """The columns as published, float64 by name, and the labels, int32, found in `folder`.
+
+    Raises: `DataError` for files that are missing or hold anything else.
+    """
+    path = locate_file([folder / name for name in _FOLDERS], *_NAMES)
+    if path is None:
+        raise missing("creditcard", FILES, PUBLISHED_AT, folder)
+    columns = _columns(path, _COLUMNS)
+    return columns, _labels(columns["Class"], path)
 
 
 def read_features(path):
@@ -108,12 +134,22 @@ def _table(path):
     try:
         if path.suffix == ".parquet":
             return pyarrow.parquet.read_table(path)
-        return pyarrow.csv.read_csv(path)
+        return pyarrow.csv.read_csv(_unzipped(path) if path.suffix == ".zip" else path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(
             f"Expected a whole table. Received: {str(path)!r}, which cannot be read "
             f"({str(error).splitlines()[0]}). Fetch the file from {PUBLISHED_AT}."
         ) from error
+
+
+def _unzipped(path):
+    tree = open_tree([path])
+    if "creditcard.csv" not in tree:
+        raise DataError(
+            f"Expected creditcard.csv in the archive. Received: {str(path)!r} without it. "
+            f"Fetch it from {PUBLISHED_AT}."
+        )
+    return io.BytesIO(tree["creditcard.csv"])
 
 
 def _numbers(column, name, path):
@@ -153,7 +189,24 @@ def _bad_value(value, column, row, path, expected):
     )
 
 
-def _num_duplicates(columns):
+def _repeats(columns):
+    """Whether each row equals an earlier one in every column, bool `(N,)`."""
     # Adding 0 turns -0.0 into 0.0: equality is then equality of bytes.
     rows = np.column_stack([columns[name] for name in _COLUMNS]) + 0.0
-    return len(rows) - len({row.tobytes() for row in rows})
+    seen = set()
+    repeats = np.zeros(len(rows), bool)
+    for i, row in enumerate(rows):
+        content = row.tobytes()
+        repeats[i] = content in seen
+        seen.add(content)
+    return repeats
+
+
+def _drops_duplicates(request):
+    choice = request.options["duplicates"]
+    if choice not in ("keep", "drop"):
+        raise DataError(
+            f"Expected duplicates to be one of keep, drop. Received: duplicates={choice!r}. "
+            "Choose one of them."
+        )
+    return choice == "drop"

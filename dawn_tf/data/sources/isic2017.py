@@ -4,7 +4,8 @@ Each has a lesion mask and one of three diagnoses. Read as published (folders or
 small copy `isic2017_256.zip` (training and validation part at 256x256).
 Protocol "official": the published parts. Without the published test part, the published
 validation part is the test part, and the published training part is divided 85/15, stratified by
-diagnosis, into training and validation.
+diagnosis, into training and validation. Protocol "paper": all images, whatever their published
+part, stratified 70/15/15 by diagnosis.
 Source: [Codella et al., 2017](https://arxiv.org/abs/1710.05006).
 """
 
@@ -15,12 +16,12 @@ import numpy as np
 
 from dawn_tf.data.archives import locate, locate_file, open_tree
 from dawn_tf.data.errors import DataError, missing
-from dawn_tf.data.images import read_images, read_masks
+from dawn_tf.data.images import BINARY, read_images, read_masks
 from dawn_tf.data.records import Records
 from dawn_tf.data.splits import stratified
 
 TASKS = ("segmentation", "classification", "both")
-PROTOCOLS = ("official",)
+PROTOCOLS = ("official", "paper")
 IMAGE_SIZE = (128, 128)
 FILES = (
     "ISIC-2017_Training_Data, ISIC-2017_Training_Part1_GroundTruth (zips or folders), "
@@ -37,7 +38,7 @@ _OFFICIAL = {"train": "Training", "val": "Validation", "test": "Test_v2"}
 
 
 def read(request):
-    folder, task, image_size = request.folder, request.task, request.image_size
+    folder, task = request.folder, request.task
     folders = [folder / name for name in _FOLDERS]
     if locate(folders, "ISIC-2017_Training_Data"):
         tree, rows = _read_official(folders, folder, task)
@@ -50,8 +51,8 @@ def read(request):
     files = [f"{name}.jpg" for name in ids]
     _check_present(files, tree, "an image")
     return Records(
-        x=read_images(files, tree.__getitem__, image_size),
-        y=_targets(task, ids, labels, tree, image_size),
+        x=read_images(files, tree.__getitem__, request.image_size, in_memory=request.in_memory),
+        y=_targets(request, ids, labels, tree),
         ids=np.array(ids),
         sampling_labels=labels,
         class_names=_names(task),
@@ -61,6 +62,9 @@ def read(request):
 
 
 def split(records, request):
+    if request.protocol == "paper":
+        parts = stratified(records.sampling_labels, seed=request.seed)
+        return dict(zip(_OFFICIAL, parts, strict=True))
     parts = {name: np.flatnonzero(records.official_part == name) for name in _OFFICIAL}
     if len(parts["test"]):
         return parts
@@ -114,13 +118,13 @@ def _table(content, name, columns):
     return list(reader)
 
 
-def _targets(task, ids, labels, tree, image_size):
-    if task == "classification":
+def _targets(request, ids, labels, tree):
+    if request.task == "classification":
         return labels
     files = [f"{name}_segmentation.png" for name in ids]
     _check_present(files, tree, "a mask")
-    masks = (read_masks(files, tree.__getitem__, image_size) > 127).astype("uint8")
-    return masks if task == "segmentation" else {"mask": masks, "label": labels}
+    masks = read_masks(files, tree.__getitem__, request.image_size, request.in_memory, BINARY)
+    return masks if request.task == "segmentation" else {"mask": masks, "label": labels}
 
 
 def _check_present(files, tree, what):

@@ -8,7 +8,12 @@ if importlib.util.find_spec("matplotlib") is None:
         "Install it with `pip install 'dawn_tf[report]'`."
     )
 
-from dawn_tf.evaluation.report.class_plots import class_shares, confusion_matrix, per_class_f1
+from dawn_tf.evaluation.report.class_plots import (
+    class_shares,
+    confusion_matrix,
+    per_class_f1,
+    percent,
+)
 from dawn_tf.evaluation.report.curve_plots import (
     classification_curves,
     pr_curves,
@@ -17,6 +22,7 @@ from dawn_tf.evaluation.report.curve_plots import (
     segmentation_curves,
     training_curves,
 )
+from dawn_tf.evaluation.report.example_plots import column_histograms, example_sheet
 from dawn_tf.evaluation.report.image_plots import decoder_maps, mask_overlays
 from dawn_tf.evaluation.report.page import write_report
 from dawn_tf.evaluation.report.style import save
@@ -24,10 +30,13 @@ from dawn_tf.evaluation.report.style import save
 __all__ = [
     "class_shares",
     "classification_curves",
+    "column_histograms",
     "confusion_matrix",
     "decoder_maps",
+    "example_sheet",
     "mask_overlays",
     "per_class_f1",
+    "percent",
     "pr_curves",
     "reliability",
     "reliability_bins",

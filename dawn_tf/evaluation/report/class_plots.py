@@ -19,48 +19,66 @@ MAX_BARS, MAX_CELLS, MAX_COUNTS = 30, 25, 12
 
 
 @styled
-def class_shares(class_names, before, after):
+def class_shares(class_names, before, after, repeats=None):
     """Class shares before and after sampling (the paper's Figure 5).
 
     Args:
         class_names: Name of each class.
         before: Counts or shares in the data, `(num_classes,)`.
         after: Counts or shares in the batches, `(num_classes,)`.
+        repeats: Times that an example of each class was drawn, `(num_classes,)`, for a second
+            panel; or `None`.
     """
-    before, after = (100 * np.asarray(x, float) / np.sum(x) for x in (before, after))
-    num_classes = len(class_names)
-    title = "Class shares before and after sampling"
-    if num_classes > MAX_BARS:
-        fig = new_figure(9, 4.5)
-        ax = fig.add_subplot()
-        order = np.argsort(-before, kind="stable")
-        for shares, color, style, label in (
-            (before, GREY, "-", "before sampling"),
-            (after, BLUE, "--", "after sampling"),
-        ):
-            ax.plot(np.arange(1, num_classes + 1), shares[order], style, c=color, lw=2, label=label)
-        ax.set(title=title, xlabel="class, by its share in the data", ylabel="share (%), log scale")
+    shares = [100 * np.asarray(x, float) / np.sum(x) for x in (before, after)]
+    draw = _share_lines if len(class_names) > MAX_BARS else _share_bars
+    return draw(class_names, *shares, repeats)
+
+
+def _share_lines(class_names, before, after, repeats):
+    num_panels = 1 if repeats is None else 2
+    fig = new_figure(9, 4.5 * num_panels)
+    axes = np.ravel(fig.subplots(num_panels, 1, sharex=True))
+    place = np.arange(1, len(class_names) + 1)
+    order = np.argsort(-before, kind="stable")
+    axes[0].plot(place, before[order], "-", c=GREY, lw=2, label="before sampling")
+    axes[0].plot(place, after[order], "--", c=BLUE, lw=2, label="after sampling")
+    axes[0].set(title="Class shares before and after sampling", ylabel="share (%), log scale")
+    axes[0].legend()
+    if repeats is not None:
+        axes[1].plot(place, np.asarray(repeats)[order], "-", c=BLUE, lw=2)
+        axes[1].set(title="Draws per example", ylabel="draws, log scale")
+    axes[-1].set_xlabel("class, by its share in the data")
+    for ax in axes:
         ax.set_yscale("log", nonpositive="mask")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("")
         ax.grid(axis="y")
-        ax.legend()
-        return fig
+    return fig
 
-    fig = new_figure(8, 1.7 + 0.45 * num_classes)
-    ax = fig.add_subplot()
-    rows = np.arange(num_classes)
+
+def _share_bars(class_names, before, after, repeats):
+    fig = new_figure(8 if repeats is None else 10, 1.7 + 0.45 * len(class_names))
+    widths = (1,) if repeats is None else (2, 1)
+    axes = np.ravel(fig.subplots(1, len(widths), width_ratios=widths))
+    rows = np.arange(len(class_names))
     for shares, color, shift, label in (
         (before, GREY, -0.2, "before sampling"),
         (after, BLUE, 0.2, "after sampling"),
     ):
-        bars = ax.barh(rows + shift, shares, 0.38, color=color, label=label)
-        ax.bar_label(bars, [percent(s) for s in shares], padding=3, fontsize=9)
-    ax.set_yticks(rows, [shorten(name, lines=2) for name in class_names])
-    ax.invert_yaxis()
-    ax.set(title=title, xlabel="share (%)", xlim=(0, 1.13 * max(before.max(), after.max())))
-    ax.tick_params(axis="y", length=0)
+        bars = axes[0].barh(rows + shift, shares, 0.38, color=color, label=label)
+        axes[0].bar_label(bars, [percent(s) for s in shares], padding=3, fontsize=9)
+    axes[0].set_yticks(rows, [shorten(name, lines=2) for name in class_names])
+    axes[0].set(xlabel="share (%)", xlim=(0, 1.13 * max(before.max(), after.max())))
+    axes[0].set_title("Class shares before and after sampling")
+    if repeats is not None:
+        bars = axes[1].barh(rows, repeats, 0.38, color=BLUE)
+        axes[1].bar_label(bars, [f"{r:.3g}" for r in repeats], padding=3, fontsize=9)
+        axes[1].set(title="Draws per example", xlabel="draws", xlim=(0, 1.2 * max(repeats)))
+        axes[1].set_yticks([])
+    for ax in axes:
+        ax.set_ylim(len(class_names) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
     fig.legend(loc="outside lower center", ncols=2)
     return fig
 

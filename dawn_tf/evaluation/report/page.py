@@ -21,7 +21,7 @@ HEADLINES = {
     "ece": "Calibration error (ECE)",
     "brier": "Brier score",
     "log_loss": "Log loss (nats)",
-    "threshold": "Decision threshold",
+    "decision": "Decision threshold",
     "num_examples": "Examples",
 }
 PER_CLASS = {
@@ -191,7 +191,10 @@ def figure(title, path, alt):
 
 
 def flat(scores):
-    return {**scores, **scores.get("calibration", {})}
+    scores = {**scores, **scores.get("calibration", {})}
+    if isinstance(scores.get("decision"), list):
+        del scores["decision"]  # One weight a class has no place in a row of scores.
+    return scores
 
 
 def number(value):

@@ -21,7 +21,7 @@ def write(folder, rows, columns=COLUMNS):
 
 
 def request(folder):
-    return Request(folder, "classification", "stratified")
+    return Request(folder, "classification", "stratified", options=creditcard.OPTIONS)
 
 
 def test_the_published_table(data_dir):
@@ -35,6 +35,17 @@ def test_the_published_table(data_dir):
     assert data.input_shape == (32,) and len(data.feature_names) == 32
     assert data.notes[0].startswith("1081 rows repeat")
     assert not set(data.parts["train"].ids) & set(data.parts["test"].ids)
+
+
+def test_the_published_table_without_duplicates(data_dir):
+    data = load("creditcard", data_dir, protocol="paper", duplicates="drop")
+    parts = data.parts.values()
+    assert sum(len(part) for part in parts) == 283_726
+    assert [int(part.y.sum()) for part in parts] == [331, 71, 71]
+    assert data.notes == ["1081 rows repeat an earlier row exactly; they are dropped."]
+    rows = [row.tobytes() for part in parts for row in part.x]
+    # As float32 inputs, and without the label, a few more are alike.
+    assert len(rows) - len(set(rows)) < 100
 
 
 def test_time_protocol_puts_the_latest_last(data_dir):
@@ -111,6 +122,34 @@ def test_a_wrong_value_is_named(tmp_path, change, text):
         load("creditcard", write(tmp_path, rows))
 
 
+def test_duplicates_can_be_dropped(tmp_path):
+    rows = table(10)
+    folder = write(tmp_path, [*rows, rows[2], rows[2], rows[5]])
+    options = {"duplicates": "drop"}
+    records = creditcard.read(Request(folder, "classification", "stratified", options=options))
+    kept = creditcard.read(request(folder))
+    np.testing.assert_array_equal(records.x, kept.x[:10])
+    assert records.ids.tolist() == [f"row_{i}" for i in range(10)]
+    assert records.notes == ("3 rows repeat an earlier row exactly; they are dropped.",)
+    with pytest.raises(DataError, match="one of keep, drop. Received: duplicates='Drop'"):
+        load("creditcard", folder, duplicates="Drop")
+
+
+def test_kaggles_archive(tmp_path):
+    import zipfile
+
+    folder = write(tmp_path, table())
+    unpacked = creditcard.read(request(folder))
+    with zipfile.ZipFile(folder / "creditcardfraud.zip", "w") as archive:
+        archive.write(folder / "creditcard.csv", "creditcard.csv")
+    (folder / "creditcard.csv").unlink()
+    np.testing.assert_array_equal(creditcard.read(request(folder)).x, unpacked.x)
+    with zipfile.ZipFile(folder / "creditcardfraud.zip", "w") as archive:
+        archive.writestr("other.csv", "")
+    with pytest.raises(DataError, match=r"creditcardfraud\.zip' without it"):
+        creditcard.read(request(folder))
+
+
 def test_a_missing_column_is_named(tmp_path):
     rows = [row[:-2] + row[-1:] for row in table()]
     columns = COLUMNS[:-2] + COLUMNS[-1:]
@@ -140,6 +179,6 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def test_missing_files_are_named_with_their_source(tmp_path):
-    text = r"creditcard\.csv or creditcard\.parquet.*kaggle\.com/datasets/mlg-ulb.*DAWN_DATA_DIR"
+    text = r"creditcard\.csv, creditcardfraud\.zip or .*parquet.*kaggle\.com/.*DAWN_DATA_DIR"
     with pytest.raises(DataError, match=text):
         load("creditcard", tmp_path)

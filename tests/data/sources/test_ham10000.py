@@ -12,6 +12,7 @@ from dawn_tf.data.sources import ham10000
 
 CLASSES = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
 SIZE = (24, 32)
+LESION_PAPER = ("lesion", "paper")
 
 
 def png(value, channels=3):
@@ -126,6 +127,54 @@ def test_parent_folder_and_csv_suffix(official, tmp_path_factory):
         parent / "ham10000" / "HAM10000_metadata.csv"
     )
     assert len(ham10000.read(Request(parent, "classification", "lesion", (8, 8)))) == 140
+
+
+def test_paper_protocol_keeps_lesions_together(official):
+    lesion, paper = (load("ham10000", official, protocol=p, image_size=SIZE) for p in LESION_PAPER)
+    for part in ("train", "val", "test"):
+        assert lesion.parts[part].ids.tolist() == paper.parts[part].ids.tolist()
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "unpacked"])
+def test_kaggles_copy(official, tmp_path_factory, packed):
+    """Two folders of images, which Kaggle has once more in small letters, and a table."""
+    folder = tmp_path_factory.mktemp("kaggle")
+    inside = folder / "skin-cancer-mnist-ham10000"
+    (inside / "HAM10000_images_part_2").mkdir(parents=True)
+    shutil.copytree(official / "HAM10000_images_part_1", inside / "HAM10000_images_part_1")
+    shutil.copytree(official / "HAM10000_images_part_1", inside / "ham10000_images_part_1")
+    shutil.unpack_archive(
+        official / "HAM10000_images_part_2.zip", inside / "HAM10000_images_part_2"
+    )
+    shutil.copy(official / "HAM10000_metadata", inside / "HAM10000_metadata.csv")
+    (inside / "hmnist_8_8_L.csv").write_text("pixel0000,label")
+    if packed:
+        shutil.make_archive(inside, "zip", inside)
+        shutil.rmtree(inside)
+    ours, kaggles = (
+        load("ham10000", f, image_size=SIZE).parts["train"] for f in (official, folder)
+    )
+    assert ours.ids.tolist() == kaggles.ids.tolist()
+    np.testing.assert_array_equal(ours.x, kaggles.x)
+    with pytest.raises(DataError, match=r"segmentations_lesion_tschandl\.zip or a folder"):
+        load("ham10000", folder, task="segmentation", image_size=SIZE)
+
+
+def test_kaggles_archive_without_its_table_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "skin-cancer-mnist-ham10000.zip", "w") as archive:
+        archive.writestr("HAM10000_images_part_1/ISIC_000.jpg", jpg(0))
+    with pytest.raises(DataError, match=r"ham10000\.zip' without dx, image_id, lesion_id"):
+        load("ham10000", tmp_path)
+
+
+def test_images_and_masks_stream(official):
+    now, later = (
+        load("ham10000", official, task="both", image_size=(8, 8), in_memory=m).parts["val"]
+        for m in (True, False)
+    )
+    assert not isinstance(later.x, np.ndarray) and not isinstance(later.y["mask"], np.ndarray)
+    np.testing.assert_array_equal(later.x[:], now.x)
+    np.testing.assert_array_equal(later.y["mask"][:], now.y["mask"])
 
 
 def test_originals_decode_aligned_with_their_masks(data_dir, tmp_path):

@@ -147,6 +147,42 @@ def test_the_published_test_part_is_used_when_there(tmp_path):
     }
 
 
+def test_paper_protocol_divides_all_images(tmp_path):
+    write_official(tmp_path, ("Training", "Validation", "Test_v2"))
+    data = load("isic2017", tmp_path, task="both", protocol="paper", image_size=SIZE)
+    ids = [name for part in data.parts.values() for name in part.ids.tolist()]
+    assert len(ids) == len(set(ids)) == 90
+    for part, fraction in zip(data.parts.values(), (0.7, 0.15, 0.15), strict=True):
+        assert np.all(np.abs(np.bincount(part.y["label"]) - fraction * 30) < 1)
+        assert {name[5] for name in part.ids} == {"T", "V"}
+
+
+def test_folders_within_folders_as_kaggle_unpacks_them(tmp_path):
+    write_official(tmp_path)
+    flat = load("isic2017", tmp_path, task="both", image_size=SIZE).parts["train"]
+    for part in ("Training", "Validation"):
+        images = tmp_path / f"ISIC-2017_{part}_Data"
+        images.rename(tmp_path / "images")
+        images.mkdir()
+        (tmp_path / "images").rename(images / images.name)
+        masks = tmp_path / f"ISIC-2017_{part}_Part1_GroundTruth"
+        shutil.unpack_archive(f"{masks}.zip", masks)
+    nested = load("isic2017", tmp_path, task="both", image_size=SIZE).parts["train"]
+    assert nested.ids.tolist() == flat.ids.tolist()
+    np.testing.assert_array_equal(nested.x, flat.x)
+    np.testing.assert_array_equal(nested.y["mask"], flat.y["mask"])
+
+
+def test_images_and_masks_stream(tmp_path):
+    write_official(tmp_path)
+    now, later = (
+        load("isic2017", tmp_path, image_size=SIZE, in_memory=m).parts["val"] for m in (True, False)
+    )
+    assert not isinstance(later.x, np.ndarray) and not isinstance(later.y, np.ndarray)
+    np.testing.assert_array_equal(later.x[:], now.x)
+    np.testing.assert_array_equal(later.y[:], now.y)
+
+
 def test_parent_folder_and_unpacked_small_copy(tmp_path):
     rows = [(f"I{i}", ("train", "val")[i % 2], CLASSES[i % 3]) for i in range(24)]
     write_small(tmp_path, rows)

@@ -19,6 +19,7 @@ def all_figures(num_classes):
     names, y_true, probabilities, scores = some_scores(num_classes)
     counts = np.arange(num_classes) + 1.0
     yield report.class_shares(names, counts, np.sqrt(counts))
+    yield report.class_shares(names, counts, np.sqrt(counts), 1000 / counts)
     yield report.per_class_f1(scores["per_class"], [num_classes - 1])
     yield report.confusion_matrix(scores["confusion_matrix"], names)
     yield report.pr_curves(report.classification_curves(y_true, probabilities, names))
@@ -57,6 +58,15 @@ def test_shares_are_drawn_in_percent():
     np.testing.assert_allclose(widths, [99.8, 0.2, 50, 50])
     texts = [text.get_text() for text in fig.axes[0].texts]
     assert texts == ["99.80", "0.20", "50", "50"]
+
+
+def test_draws_per_example_have_their_own_panel():
+    fig = report.class_shares(["good", "fraud"], [998, 2], [500, 500], [500 / 998, 250])
+    widths = [bar.get_width() for bar in fig.axes[1].patches]
+    np.testing.assert_allclose(widths, [500 / 998, 250])
+    assert [text.get_text() for text in fig.axes[1].texts] == ["0.501", "250"]
+    many = report.class_shares(list("abcdefgh") * 5, np.ones(40), np.ones(40), np.arange(40) + 1)
+    np.testing.assert_allclose(many.axes[1].lines[0].get_ydata(), np.arange(40) + 1)
 
 
 def test_f1_bars_are_the_scores_and_minority_has_its_own_color():

@@ -1,0 +1,1 @@
+"""What the source "tfds" needs of TFDS: which data set, which of its features, its examples."""
