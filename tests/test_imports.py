@@ -11,14 +11,15 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / "dawn_tf"
 MAY_IMPORT = {
     "ops": set(),
+    "calibration": set(),
     "layers": {"ops"},
     "losses": {"ops"},
     "metrics": {"ops"},
     "data": {"ops"},
     "models": {"layers", "ops"},
-    "export": {"data", "metrics", "models"},
-    "evaluation": {"data", "losses", "metrics", "models"},
-    "training": {"data", "evaluation", "export", "losses", "metrics", "models"},
+    "export": {"calibration", "data", "metrics", "models"},
+    "evaluation": {"calibration", "data", "losses", "metrics", "models"},
+    "training": {"calibration", "data", "evaluation", "export", "losses", "metrics", "models"},
 }
 KERAS_ONLY = ("ops", "layers", "losses", "metrics", "models")
 

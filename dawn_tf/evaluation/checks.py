@@ -1,9 +1,9 @@
 """What labels and probabilities must be before anything is computed from them."""
 
-import numpy as np
+from dawn_tf.calibration import check_decision
 
 
-def check_labels_and_probabilities(y_true, probabilities, class_names, minority, threshold):
+def check_labels_and_probabilities(y_true, probabilities, class_names, minority, decision):
     """Raises `ValueError` unless labels `(n,)` and probabilities `(n, num_classes)` are usable."""
     num_classes = len(class_names)
     if y_true.ndim != 1 or probabilities.shape != (len(y_true), num_classes) or not len(y_true):
@@ -30,15 +30,4 @@ def check_labels_and_probabilities(y_true, probabilities, class_names, minority,
             f"Received: class_names={list(class_names)}, minority={list(minority)}. "
             "Pass `splits.class_names` and `minority_classes(splits.class_counts)`."
         )
-    if threshold is not None and num_classes != 2:
-        raise ValueError(
-            f"Expected no threshold for {num_classes} classes. Received: threshold={threshold}. "
-            "Leave it out: the most probable class is taken."
-        )
-
-
-def decide(probabilities, threshold):
-    """Predicted classes: the most probable one, or class 1 iff its probability >= threshold."""
-    if threshold is None:
-        return probabilities.argmax(-1)
-    return np.asarray(probabilities[..., 1], "float64") >= threshold
+    check_decision(decision, num_classes)

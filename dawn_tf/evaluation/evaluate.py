@@ -12,7 +12,7 @@ def evaluate(
     task,
     class_names,
     minority,
-    threshold=None,
+    decision=None,
     ignore_class=None,
     from_logits=True,
 ):
@@ -24,7 +24,7 @@ def evaluate(
         task: `"classification"` or `"segmentation"`.
         class_names: Name of each class.
         minority: Indices of the minority classes.
-        threshold: Two classes only: predict class 1 iff its probability is at least this.
+        decision: From probabilities to a class, as in `dawn_tf.calibration.decide`.
         ignore_class: Label to leave out, or `None`.
         from_logits: Whether the model gives logits, which then go through softmax.
 
@@ -43,7 +43,7 @@ def evaluate(
         )
     pairs = predict(model, batches, from_logits)
     if task == "segmentation":
-        scorer = SegmentationScorer(class_names, minority, threshold, ignore_class)
+        scorer = SegmentationScorer(class_names, minority, decision, ignore_class)
         for y_true, probabilities in pairs:
             scorer.update(y_true, probabilities)
         return scorer.scores(), scorer.outputs()
@@ -58,7 +58,7 @@ def evaluate(
     if ignore_class is not None:
         kept = y_true != ignore_class
         y_true, probabilities = y_true[kept], probabilities[kept]
-    scores = classification_scores(y_true, probabilities, class_names, minority, threshold)
+    scores = classification_scores(y_true, probabilities, class_names, minority, decision)
     return scores, {"y_true": y_true, "probabilities": probabilities}
 
 

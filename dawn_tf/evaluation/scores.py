@@ -3,12 +3,13 @@
 import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix
 
+from dawn_tf.calibration import decide
 from dawn_tf.evaluation.calibration import Calibration
-from dawn_tf.evaluation.checks import check_labels_and_probabilities, decide
+from dawn_tf.evaluation.checks import check_labels_and_probabilities
 from dawn_tf.evaluation.confusion_scores import confusion_scores
 
 
-def classification_scores(y_true, probabilities, class_names, minority, threshold=None):
+def classification_scores(y_true, probabilities, class_names, minority, decision=None):
     """All scores of a classifier on one split, ready for `metrics.json`.
 
     Absent classes: see `confusion_scores`. Average precision is the exact step-wise area of
@@ -19,23 +20,22 @@ def classification_scores(y_true, probabilities, class_names, minority, threshol
         probabilities: Probabilities, `(n, num_classes)`; two columns for two classes.
         class_names: Name of each class.
         minority: Indices of the minority classes, as of `dawn_tf.metrics.minority_classes`.
-        threshold: Two classes only: predict class 1 iff its probability is at least this.
-            Defaults to the most probable class.
+        decision: From probabilities to a class, as in `dawn_tf.calibration.decide`.
 
     Returns:
         Dict with `accuracy`, `macro_precision`, `macro_recall`, `macro_f1`,
         `balanced_accuracy`, `pr_auc` (two classes: average precision of class 1; more: mean of
         one-vs-rest average precision over classes with true examples), `minority_recall`,
-        `per_class`, `confusion_matrix` (true classes as rows), `calibration`, `threshold` and
+        `per_class`, `confusion_matrix` (true classes as rows), `calibration`, `decision` and
         `num_examples`.
 
     Raises:
-        ValueError: If shapes, labels, probabilities (NaN) or the threshold are not usable.
+        ValueError: If shapes, labels, probabilities (NaN) or the decision are not usable.
     """
     y_true, probabilities = np.asarray(y_true), np.asarray(probabilities)
-    check_labels_and_probabilities(y_true, probabilities, class_names, minority, threshold)
+    check_labels_and_probabilities(y_true, probabilities, class_names, minority, decision)
     labels = np.arange(len(class_names))
-    matrix = confusion_matrix(y_true, decide(probabilities, threshold), labels=labels)
+    matrix = confusion_matrix(y_true, decide(probabilities, decision), labels=labels)
     scores = confusion_scores(matrix, class_names, minority)
     del scores["miou"]  # A score of masks.
 
@@ -55,7 +55,7 @@ def classification_scores(y_true, probabilities, class_names, minority, threshol
         **scores,
         "pr_auc": pr_auc(precisions),
         "calibration": calibration.scores(),
-        "threshold": None if threshold is None else float(threshold),
+        "decision": decision if decision is None else np.asarray(decision, float).tolist(),
         "num_examples": len(y_true),
     }
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from dawn_tf.calibration import decide
 from dawn_tf.evaluation.calibration import Calibration
-from dawn_tf.evaluation.checks import check_labels_and_probabilities, decide
+from dawn_tf.evaluation.checks import check_labels_and_probabilities
 from dawn_tf.evaluation.confusion_scores import confusion_scores
 from dawn_tf.evaluation.scores import pr_auc
 
@@ -28,14 +29,14 @@ class SegmentationScorer:
     Args:
         class_names: Name of each class, the background first.
         minority: Indices of the minority classes.
-        threshold: Two classes only: predict class 1 iff its probability is at least this.
+        decision: From probabilities to a class, as in `dawn_tf.calibration.decide`.
         ignore_class: Label of pixels to leave out ("void"), or `None`.
     """
 
-    def __init__(self, class_names, minority, threshold=None, ignore_class=None):
+    def __init__(self, class_names, minority, decision=None, ignore_class=None):
         self.class_names = class_names
         self.minority = minority
-        self.threshold = threshold
+        self.decision = decision
         self.ignore_class = ignore_class
         num_classes = len(class_names)
         self.matrix = np.zeros((num_classes, num_classes), "int64")
@@ -51,7 +52,7 @@ class SegmentationScorer:
             probabilities: `(batch, height, width, num_classes)`.
 
         Raises:
-            ValueError: If shapes, labels, probabilities (NaN) or the threshold are not usable.
+            ValueError: If shapes, labels, probabilities (NaN) or the decision are not usable.
         """
         y_true, probabilities = np.asarray(y_true), np.asarray(probabilities)
         if y_true.ndim == probabilities.ndim and y_true.shape[-1] == 1:
@@ -67,13 +68,13 @@ class SegmentationScorer:
             counted = y_true != self.ignore_class
         if counted.any():
             self._update_pixels(y_true[counted], probabilities[counted])
-        predicted = decide(probabilities, self.threshold)
+        predicted = decide(probabilities, self.decision)
         for mask, prediction, keep in zip(y_true, predicted, counted, strict=True):
             self._update_image(mask[keep], prediction[keep])
 
     def _update_pixels(self, labels, probabilities):
         check_labels_and_probabilities(
-            labels, probabilities, self.class_names, self.minority, self.threshold
+            labels, probabilities, self.class_names, self.minority, self.decision
         )
         levels = np.rint(probabilities * (NUM_LEVELS - 1)).astype("int64")
         levels = np.minimum(levels, NUM_LEVELS - 1)
@@ -121,7 +122,9 @@ class SegmentationScorer:
             "iou_per_image_mean": float(iou.mean()),
             "thresholded_jaccard": float(np.nanmean(np.where(per_image < 0.65, 0, per_image))),
             "calibration": self.calibration.scores(),
-            "threshold": None if self.threshold is None else float(self.threshold),
+            "decision": (
+                None if self.decision is None else np.asarray(self.decision, float).tolist()
+            ),
             "num_examples": len(self.dice),
         }
 

@@ -5,12 +5,14 @@ import shutil
 import tempfile
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from dawn_tf.calibration import check_decision
 from dawn_tf.data.images import decode_image
 
 
-def export_saved_model(model, out_dir, name, class_names, threshold=None):
+def export_saved_model(model, out_dir, name, class_names, decision=None):
     """Writes `<out_dir>/<name>/<version>/`, version being the next whole number.
 
     Signatures, each with a batch of any size:
@@ -29,19 +31,15 @@ def export_saved_model(model, out_dir, name, class_names, threshold=None):
         out_dir: Folder of all exported models.
         name: Model name in the folder.
         class_names: In the order of the classes.
-        threshold: For two classes: probability of the second from which on it is chosen; `None`
-            for the more probable one.
+        decision: From probabilities to a class: `None`, a threshold or weights, as in
+            `dawn_tf.calibration.decide`.
 
     Returns: The version's path.
     """
     folder = pathlib.Path(out_dir) / name
     folder.mkdir(parents=True, exist_ok=True)
-    if threshold is not None and len(class_names) != 2:
-        raise ValueError(
-            f"Expected a threshold for two classes only. Received: threshold={threshold} with "
-            f"{len(class_names)} classes."
-        )
-    serve = _with_decision(model, class_names, threshold)
+    check_decision(decision, len(class_names))
+    serve = _with_decision(model, class_names, decision)
     archive = keras.export.ExportArchive()
     archive.track(model)
     shape = model.input_shape[1:]
@@ -76,7 +74,7 @@ def export_saved_model(model, out_dir, name, class_names, threshold=None):
         raise
 
 
-def _with_decision(model, class_names, threshold):
+def _with_decision(model, class_names, decision):
     """A function from model inputs to the served outputs."""
     output = model.output["output"] if isinstance(model.output, dict) else model.output
     is_mask = len(output.shape) == 4
@@ -86,10 +84,11 @@ def _with_decision(model, class_names, threshold):
         out = model(inputs, training=False)
         out = out["output"] if isinstance(out, dict) else out
         probabilities = out if model.gives_probabilities else tf.nn.softmax(out)
-        if threshold is None:
-            chosen = tf.argmax(probabilities, -1, output_type=tf.int32)
+        if decision is not None and np.ndim(decision) == 0:
+            chosen = tf.cast(probabilities[..., 1] >= decision, tf.int32)
         else:
-            chosen = tf.cast(probabilities[..., 1] >= threshold, tf.int32)
+            weights = 1.0 if decision is None else tf.constant(decision, tf.float32)
+            chosen = tf.argmax(probabilities * weights, -1, output_type=tf.int32)
         if is_mask:
             return {"probabilities": probabilities, "mask": chosen}
         return {

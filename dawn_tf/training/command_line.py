@@ -13,7 +13,7 @@ def parse(config_class, argv, description, presets=None):
 
     Args:
         config_class: A dataclass whose fields carry `metadata={"help": ...}` and, where the
-            choice is limited, `"choices"`.
+            choice is limited, `"choices"`; `"positional"` ones need no flag.
         argv: Arguments, or `None` for those of the process.
         description: Text above the flags in `--help`.
         presets: Named sets of values that `--preset` starts from; flags win over them.
@@ -24,6 +24,10 @@ def parse(config_class, argv, description, presets=None):
     if presets:
         parser.add_argument("--preset", choices=sorted(presets), help="named set of values")
     for field in dataclasses.fields(config_class):
+        if field.metadata.get("positional"):
+            choices = field.metadata.get("choices")
+            parser.add_argument(field.name, choices=choices, help=field.metadata["help"])
+            continue
         kind = _plain_type(field.type)
         required = field.default is dataclasses.MISSING
         shown = "" if required or field.default is None else f" (default: {field.default})"

@@ -1,7 +1,12 @@
 import dataclasses
 
+from dawn_tf.data.shares import SCHEDULES, TARGETS
+from dawn_tf.models.registry import ON_ANY_ENCODER
+from dawn_tf.training.options import with_options
 from dawn_tf.training.recipes import RECIPES
+from dawn_tf.training.streams import MIXINGS
 
+DECISIONS = ("argmax", "threshold", "prior_power", "class_weights")
 SCORES = ("accuracy", "macro_f1", "balanced_accuracy", "minority_recall", "pr_auc", "miou")
 
 
@@ -9,26 +14,48 @@ def _field(default, help, **metadata):
     return dataclasses.field(default=default, metadata={"help": help, **metadata})
 
 
+@with_options
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Everything a run depends on: one command-line flag a field, saved as `config.json`.
 
-    `None` means the data set's own default (`DATASET_DEFAULTS`).
+    `None` means the data set's own default (`DATASET_DEFAULTS`). The options of the data sets
+    (`--rho`, `--label`, ...) are fields too.
     """
 
     dataset: str = _field("digits", "data set to train on")
+    source: str = _field(
+        "own", "whose data set: one of this package, or any of TFDS", choices=("own", "tfds")
+    )
     data_dir: str | None = _field(None, "folder with the data; default: $DAWN_DATA_DIR")
+    download: bool = _field(False, "fetch what is missing into the folder")
+    in_memory: bool | None = _field(
+        None, "decode images once, or when they are used; default: once if they fit"
+    )
     task: str | None = _field(None, "classification or segmentation")
     protocol: str | None = _field(None, "how the data is split; see docs/data.md")
     image_size: int | None = _field(None, "side in pixels that images are resized to")
-    model: str = _field("dawn", "network: dawn, or a rival such as classifier, unet, resnet50, mlp")
-    encoder: str | None = _field(None, "unet, resnet32, resnet50 or tabular")
+    model: str = _field("dawn", "network: dawn, or a rival; see docs/network.md")
+    encoder: str | None = _field(
+        None, "unet, resnet32, resnet50, mit_b0 .. mit_b5, tabular or hub:PRESET"
+    )
     width: int | None = _field(None, "channels of the encoder's first level")
     recipe: str = _field("dawn", "loss, sampling and outputs together", choices=tuple(RECIPES))
     sampling: str | None = _field(
         None,
         "class shares of training batches",
-        choices=("instance", "sqrt", "effective", "balanced"),
+        choices=TARGETS,
+    )
+    schedule: str = _field(
+        "constant",
+        "when those shares come: from the start, step by step, or late",
+        choices=SCHEDULES,
+    )
+    schedule_epochs: int | None = _field(
+        None, "epoch from which they hold; default: four fifths of the epochs"
+    )
+    at_least: str | None = _field(
+        None, "examples of named classes in every batch, as in melanoma=2,vasc=1"
     )
     resampling: str = _field(
         "index",
@@ -39,6 +66,9 @@ class TrainConfig:
     cross_attention: bool | None = _field(None, "attention between the decoders")
     fusion: str = _field("gate", "fusion of the decoders", choices=("gate", "sum", "concat"))
     augment: bool | None = _field(None, "flips, rotation, jitter, elastic; more for rare classes")
+    mixing: str = _field(
+        "none", "another example mixed into each; see docs/data.md", choices=MIXINGS
+    )
     networks: int = _field(1, "networks trained from different seeds and averaged into one model")
     epochs: int | None = _field(None, "passes over the training part, at most")
     steps_per_epoch: int | None = _field(None, "batches between two looks at validation")
@@ -48,6 +78,9 @@ class TrainConfig:
     l2: float = _field(0.0, "the paper's L2 penalty on all kernels")
     ema: float | None = _field(None, "momentum of the weights' moving average, evaluated and kept")
     monitor: str | None = _field(None, "validation score that selects the epoch", choices=SCORES)
+    decision: str | None = _field(
+        None, "how probabilities become a class, chosen on validation", choices=DECISIONS
+    )
     patience: int | None = _field(None, "epochs without a better score before stopping")
     precision: str = _field("float32", "computation", choices=("float32", "mixed_bfloat16"))
     xla: str = _field(
@@ -63,6 +96,10 @@ class TrainConfig:
             defaults.update(defaults.get("by_task", {}).get(self.task, {}))
         recipe = RECIPES[self.recipe]
         defaults.update(sampling=recipe.sampling, cross_attention=recipe.cross_attention)
+        if self.model not in ON_ANY_ENCODER:
+            # The others are known by the encoder they have.
+            defaults.pop("encoder", None)
+            defaults.pop("width", None)
         values = {
             name: defaults.get(name)
             for name, value in vars(self).items()
@@ -74,20 +111,32 @@ class TrainConfig:
     def run_name(self):
         """A folder name that tells runs apart by what matters most."""
         parts = [self.dataset, self.task, self.model, self.recipe, f"seed{self.seed}"]
-        return "-".join(part for part in parts if part)
+        # TFDS names can hold a config and a version.
+        return "-".join(part for part in parts if part).replace("/", "_").replace(":", "_")
+
+    def model_name(self):
+        """The name it is served under."""
+        return self.dataset.replace("/", "_").replace(":", "_")
 
     def check(self):
         """Raises `ValueError` for values no run can have."""
-        for name in ("epochs", "batch_size", "networks", "steps_per_epoch", "image_size"):
+        for name in (*_AT_LEAST_1, "schedule_epochs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"Expected {name} >= 1. Received: {name}={value}.")
+        if self.decision not in (None, "argmax") and self.task == "segmentation":
+            raise ValueError(
+                'Expected decision="argmax" for masks. Received: '
+                f"decision={self.decision!r}. Leave it out."
+            )
         if self.recipe in ("dawn", "paper") and self.model != "dawn":
             raise ValueError(
                 f'Expected recipe "cross_entropy" or "balanced_softmax" with model={self.model!r}. '
                 f"Received: recipe={self.recipe!r}. Those two are for the dual decoder."
             )
 
+
+_AT_LEAST_1 = ("epochs", "batch_size", "networks", "steps_per_epoch", "image_size")
 
 _COMMON = {
     "epochs": 40,
@@ -98,6 +147,7 @@ _COMMON = {
     "monitor": "macro_f1",
     "patience": 20,
     "augment": True,
+    "decision": "argmax",
 }
 
 # Sizes that 2 CPU cores train in minutes; a GPU can take more (`--image_size 224 --encoder ...`).
@@ -108,6 +158,8 @@ DATASET_DEFAULTS = {
         "encoder": "resnet32",
         "image_size": 96,
         "epochs": 30,
+        # Natural shares in the test part, so macro-F1 has to weigh precision against recall.
+        "decision": "prior_power",
     },
     "isic2017": {
         "task": "segmentation",
@@ -137,6 +189,43 @@ DATASET_DEFAULTS = {
         "monitor": "pr_auc",
         "augment": False,
         "patience": 20,
+        "decision": "threshold",
+    },
+    "csv": {
+        "task": "classification",
+        "batch_size": 256,
+        "weight_decay": 1e-4,
+        "augment": False,
+        "decision": "prior_power",
+    },
+    "folder": {
+        "task": "classification",
+        "image_size": 96,
+        "encoder": "resnet32",
+        "decision": "prior_power",
+        "by_task": {
+            "segmentation": {
+                "image_size": 128,
+                "batch_size": 16,
+                "learning_rate": 2e-3,
+                "monitor": "miou",
+                "encoder": "unet",
+                "width": 16,
+                "decision": "argmax",
+            }
+        },
+    },
+    "mnist_imb": {"task": "classification", "epochs": 10},
+    "cifar10_lt": {"task": "classification", "batch_size": 128, "monitor": "balanced_accuracy"},
+    "cifar100_lt": {"task": "classification", "batch_size": 128, "monitor": "balanced_accuracy"},
+    "camvid": {
+        "task": "segmentation",
+        "batch_size": 8,
+        "epochs": 30,
+        "learning_rate": 2e-3,
+        "monitor": "miou",
+        "encoder": "unet",
+        "width": 16,
     },
 }
 

@@ -3,14 +3,11 @@
 import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from dawn_tf import models
-from dawn_tf.data.augmentation import Augmenter
+from dawn_tf.data.lazy import chunks
 from dawn_tf.data.pipeline import evaluation_batches, training_batches
-from dawn_tf.data.rejection import RejectionSampler
-from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
@@ -18,13 +15,8 @@ from dawn_tf.training.checkpoints import load_state
 from dawn_tf.training.config import SCORES
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
-
-# What may be done to the images of a data set without changing what they show.
-AUGMENTATION = {
-    "digits": {"flip_left_right": False},
-    "ham10000": {"flip_up_down": True},
-    "isic2017": {"flip_up_down": True},
-}
+from dawn_tf.training.scheduled_prior import ScheduledPrior
+from dawn_tf.training.streams import make_augmenter, make_mixing, make_sampler, trained_prior
 
 
 def build_model(config, data):
@@ -37,24 +29,6 @@ def build_model(config, data):
         kwargs["fusion"] = config.fusion
         kwargs["aux_outputs"] = uses_auxiliary(config.recipe, len(data.input_shape))
     return models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
-
-
-def make_sampler(config, data, seed):
-    """The stream of training indices."""
-    labels = data.parts["train"].sampling_labels
-    kind = {"index": ClassAwareSampler, "rejection": RejectionSampler}[config.resampling]
-    return kind(labels, target=config.sampling, seed=seed)
-
-
-def sampled_prior(data, sampler):
-    """Class shares of what the sampler draws: labels, or pixels for masks."""
-    train = data.parts["train"]
-    if data.task == "classification":
-        return sampler.prior
-    pixels = np.stack([(train.y == c).mean((1, 2)) for c in range(data.num_classes)], axis=1)
-    of_label = [pixels[train.sampling_labels == c] for c in range(len(sampler.prior))]
-    prior = sum(s * rows.mean(0) for s, rows in zip(sampler.prior, of_label, strict=True) if s)
-    return prior / prior.sum()
 
 
 def make_optimizer(config, steps):
@@ -82,18 +56,30 @@ def train_network(config, data, folder, seed):
     keras.utils.set_random_seed(seed)
     model = build_model(config, data)
     train = data.parts["train"]
-    model.adapt(train.x)
-    sampler = make_sampler(config, data, seed)
-    steps = config.steps_per_epoch or math.ceil(len(train) / config.batch_size)
+    model.adapt(chunks(train.x))
+    steps = steps_per_epoch(config, data)
+    sampler = make_sampler(config, data, seed, steps)
+    mixing = make_mixing(config, data, seed)
+    schedule = None
+    if config.schedule != "constant":
+        draws = steps * config.batch_size
+        schedule = ScheduledPrior(
+            lambda epoch: trained_prior(
+                data, sampler.shares(epoch * draws // sampler.epoch_length), mixing
+            )
+        )
+    first_shares = sampler.prior if schedule is None else sampler.shares(0)
     loss, loss_weights = make_loss(
         config.recipe,
         data.task,
         len(data.input_shape),
         data.class_counts,
-        sampled_prior(data, sampler),
+        trained_prior(data, first_shares, mixing),
         config.tau,
         data.ignore_class,
     )
+    if schedule is not None:
+        loss = schedule.follow(loss)
     optimizer = make_optimizer(config, steps * config.epochs)
     # Decay pulls kernels towards zero; biases and normalisation have no reason to be there.
     optimizer.exclude_from_weight_decay(
@@ -114,13 +100,13 @@ def train_network(config, data, folder, seed):
     if state.exists():
         progress = load_state(state, training_variables(model))
     first = len(progress["history"])
-    augmenter = None
-    if config.augment and len(data.input_shape) == 3:
-        counts = np.bincount(train.sampling_labels)
-        options = AUGMENTATION.get(data.name, {})
-        augmenter = Augmenter(counts, ignore_class=data.ignore_class, seed=seed, **options)
     batches = training_batches(
-        train, sampler, config.batch_size, augmenter, start_step=first * steps
+        train,
+        sampler,
+        config.batch_size,
+        make_augmenter(config, data, seed),
+        start_step=first * steps,
+        mixing=mixing,
     )
     val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
     minority = minority_classes(data.class_counts)
@@ -133,6 +119,7 @@ def train_network(config, data, folder, seed):
         return {name: scores[name] for name in SCORES if scores.get(name) is not None}
 
     callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
+    schedules = [] if schedule is None else [schedule]
     stopped = first and callback.is_over(first - 1)
     if first < config.epochs and not stopped:
         with ProgressBar(first, config.monitor) as bar:
@@ -141,22 +128,30 @@ def train_network(config, data, folder, seed):
                 epochs=config.epochs,
                 initial_epoch=first,
                 steps_per_epoch=steps,
-                callbacks=[callback, bar, *_tensorboard(folder)],
+                callbacks=[*schedules, callback, bar, *_tensorboard(folder)],
                 shuffle=False,  # The sampler has done it.
                 verbose=0,
             )
     last = _snapshot(model)
     load_state(best, model.variables)
-    with_best = keras.models.clone_model(model)
-    with_best.set_weights(model.get_weights())
-    return with_best, last, progress["history"]
+    return _copy(model), last, progress["history"]
+
+
+def steps_per_epoch(config, data):
+    """Batches between two looks at validation."""
+    return config.steps_per_epoch or math.ceil(len(data.parts["train"]) / config.batch_size)
 
 
 def _snapshot(model):
     """An uncompiled copy of `model` with averaged weights."""
     with averaged_weights(model):
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
+        return _copy(model)
+
+
+def _copy(model):
+    # Not clone_model, which compiles the copy with the losses, the scheduled ones among them.
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
     return copy
 
 

@@ -8,9 +8,11 @@ import pathlib
 
 import keras
 
+from dawn_tf.calibration import decide
 from dawn_tf.data.images import encode_mask, read_images
 from dawn_tf.data.pipeline import evaluation_batches
 from dawn_tf.data.sources import SOURCES
+from dawn_tf.data.table_encoder import TableEncoder
 from dawn_tf.evaluation import atomic, evaluate, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
@@ -114,7 +116,7 @@ def evaluate_run(config):
         data.task,
         data.class_names,
         minority_classes(data.class_counts),
-        threshold=run.metrics["threshold"],
+        decision=run.metrics["decision"]["value"],
         ignore_class=data.ignore_class,
         from_logits=False,
     )
@@ -127,10 +129,14 @@ def evaluate_run(config):
 def predict_run(config):
     """Writes a CSV with class and probabilities of every input; masks as PNG beside it."""
     run = FinishedRun.open(config.run)
-    source = SOURCES[run.config.dataset]
-    names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:], source)
+    source = SOURCES["tfds" if run.config.source == "tfds" else run.config.dataset]
+    encoder = pathlib.Path(config.run) / "encoder.json"
+    read_rows = getattr(source, "read_features", None)
+    if encoder.exists():
+        read_rows = TableEncoder.from_json(encoder.read_text()).read
+    names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:], read_rows)
     out = pathlib.Path(config.out)
-    threshold, class_names = run.metrics["threshold"], run.class_names
+    decision, class_names = run.metrics["decision"]["value"], run.class_names
     segments = len(run.model.output_shape) == 4
     header = ["input", *(["mask"] if segments else ["class"])]
     header += [f"share_{c}" if segments else f"p_{c}" for c in class_names]
@@ -139,7 +145,7 @@ def predict_run(config):
     rows.writerow(header)
     for start in range(0, len(x), _BATCH):
         p = run.model.predict_on_batch(x[start : start + _BATCH].astype("float32"))
-        chosen = p.argmax(-1) if threshold is None else (p[..., 1] >= threshold).astype(int)
+        chosen = decide(p, decision)
         for name, row, c in zip(names[start : start + _BATCH], p, chosen, strict=True):
             if segments:
                 # The whole name: a.jpg and a.png are two images.
@@ -156,11 +162,11 @@ def predict_run(config):
     return out
 
 
-def _read_inputs(path, input_shape, source):
+def _read_inputs(path, input_shape, read_rows):
     if not path.exists():
         raise ValueError(f"Expected an image, a folder or a CSV. Received: {path}, not there.")
     if len(input_shape) == 1:
-        rows = source.read_features(path)
+        rows = read_rows(path)
         return [str(i) for i in range(len(rows))], rows
     files = [path]
     if path.is_dir():
@@ -179,9 +185,9 @@ def export_run(config):
     version = export_saved_model(
         run.model,
         config.out,
-        config.name or run.config.dataset,
+        config.name or run.config.model_name(),
         run.class_names,
-        run.metrics["threshold"],
+        run.metrics["decision"]["value"],
     )
     print(f"SavedModel: {version}")
     return version

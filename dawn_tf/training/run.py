@@ -14,17 +14,21 @@ import tensorflow as tf
 
 import dawn_tf
 from dawn_tf import data as dawn_data
+from dawn_tf.calibration import choose_class_weights, choose_prior_power
 from dawn_tf.data.pipeline import evaluation_batches
 from dawn_tf.evaluation import choose_threshold, evaluate, save_outputs, write_json
+from dawn_tf.evaluation.shots import shot_recall
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.callbacks import best_epoch
-from dawn_tf.training.fit import build_model, train_network
+from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
+from dawn_tf.training.options import given_options
+from dawn_tf.training.streams import label_names, make_sampler
 from dawn_tf.training.summary import write_summary
 
 # Fields that change neither the weights nor the scores of a run.
-_INCIDENTAL = ("data_dir", "out")
+_INCIDENTAL = ("data_dir", "download", "in_memory", "out")
 
 
 def train(config):
@@ -68,12 +72,19 @@ def train(config):
         "epochs": [best_epoch(history, config.monitor) + 1 for history in histories],
         "epochs_run": [len(history) for history in histories],
     }
+    metrics["sampling"] = realised_sampling(config, data, len(histories[0]))
     metrics["run"] = _provenance(best, seconds, commit)
     _save_model(best, run / "model.keras")
+    if data.encoder is not None:
+        (run / "encoder.json").write_text(data.encoder.to_json())
     # A run killed while it wrote its end writes the end again, not a second version.
     shutil.rmtree(run / "saved_models", ignore_errors=True)
     version = export_saved_model(
-        best, run / "saved_models", config.dataset, data.class_names, metrics["threshold"]
+        best,
+        run / "saved_models",
+        config.model_name(),
+        data.class_names,
+        metrics["decision"]["value"],
     )
     metrics["saved_model"] = str(version.relative_to(run))
     write_summary(run, config, data, trained[0][0], metrics, outputs["test"], histories)
@@ -84,14 +95,39 @@ def train(config):
 
 def load_data(config):
     """The data set that `config` names, split as it says."""
+    name, options = config.dataset, given_options(config)
+    if config.source == "tfds":
+        name, options = "tfds", {**options, "builder": config.dataset}
     return dawn_data.load(
-        config.dataset,
+        name,
         data_dir=config.data_dir,
         task=config.task,
         protocol=config.protocol,
         seed=config.seed,
         image_size=(config.image_size, config.image_size) if config.image_size else None,
+        in_memory=config.in_memory,
+        download=config.download,
+        **options,
     )
+
+
+def realised_sampling(config, data, epochs):
+    """What the first network's stream drew in so many epochs, by class, for `metrics.json`.
+
+    Gives `draws`, and by class `share` of the draws and the `fewest`, `mean` and `most` times that
+    one of its examples came; for masks an example's class is its rarest. `None` for rejection,
+    whose draws are random.
+    """
+    if config.resampling == "rejection":
+        return None
+    steps = steps_per_epoch(config, data)
+    draws = epochs * steps * config.batch_size
+    realised = make_sampler(config, data, config.seed * 1000, steps).realised(draws)
+    columns = (realised.shares, realised.fewest, realised.mean, realised.most)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    keys = ("share", "fewest", "mean", "most")
+    per_class = [dict(zip(keys, row, strict=True)) for row in rows]
+    return {"draws": draws, "per_class": dict(zip(label_names(data), per_class, strict=False))}
 
 
 def _is_finished(run, config):
@@ -126,14 +162,34 @@ def _score(model, config, data):
         part: evaluation_batches(data.parts[part], max(config.batch_size, 64))
         for part in ("val", "test")
     }
-    threshold = None
-    if data.task == "classification" and data.num_classes == 2:
+    decision = {"rule": config.decision, "value": None}
+    if config.decision != "argmax" and data.task == "classification":
         _, raw = evaluate(model, batches["val"], **options)
-        threshold = choose_threshold(raw["y_true"], raw["probabilities"][:, 1])
-    scores, outputs = {"threshold": threshold}, {}
+        decision.update(_choose(config.decision, raw["y_true"], raw["probabilities"], data))
+    scores, outputs = {"decision": decision}, {}
+    # The groups of the long-tail literature go by the whole training set, validation included.
+    counts = sum(
+        np.bincount(data.parts[part].sampling_labels, minlength=len(label_names(data)))
+        for part in ("train", "val")
+    )
     for part in ("val", "test"):
-        scores[part], outputs[part] = evaluate(model, batches[part], threshold=threshold, **options)
+        scores[part], outputs[part] = evaluate(
+            model, batches[part], decision=decision["value"], **options
+        )
+        if data.task == "classification" and data.num_classes > 2:
+            matrix = np.array(scores[part]["confusion_matrix"])
+            scores[part]["shots"] = shot_recall(matrix, counts)
     return scores, outputs
+
+
+def _choose(rule, y_true, probabilities, data):
+    """The decision of highest macro-F1 on validation, for `metrics.json`."""
+    if rule == "threshold":
+        return {"value": choose_threshold(y_true, probabilities[:, 1])}
+    if rule == "class_weights":
+        return {"value": choose_class_weights(y_true, probabilities).tolist()}
+    weights, power = choose_prior_power(y_true, probabilities, data.class_counts)
+    return {"value": weights.tolist(), "prior_power": power}
 
 
 def _save_model(model, path):

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.callbacks import best_epoch
-from dawn_tf.training.fit import make_sampler, sampled_prior
+from dawn_tf.training.streams import label_prior
 
 _HEADLINE = {
     "macro_f1": "macro-F1",
@@ -36,10 +36,22 @@ def print_summary(config, metrics):
     }
     console.print(_headline(table, columns))
     console.print(_by_class(metrics["test"], "test, by class"))
-    if metrics["threshold"] is not None:
-        console.print(f"threshold chosen on validation: {metrics['threshold']:.4f}")
+    console.print(_decision(metrics["decision"]))
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
     console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
+
+
+def _decision(decision):
+    """How probabilities became classes, in a line."""
+    if decision["rule"] == "argmax":
+        return "decision: the most probable class"
+    if decision["rule"] == "threshold":
+        return f"decision: threshold {decision['value']:.4f}, chosen on validation"
+    if decision["rule"] == "prior_power":
+        power = decision["prior_power"]
+        return f"decision: argmax(p / prior^{power:g}), the power chosen on validation"
+    weights = ", ".join(f"{weight:.3g}" for weight in decision["value"])
+    return f"decision: argmax(weights * p), chosen on validation: {weights}"
 
 
 def print_scores(title, scores):
@@ -98,11 +110,10 @@ def write_summary(run, config, data, model, metrics, outputs, histories):
         return
     test = metrics["test"]
     minority = minority_classes(data.class_counts)
-    sampler = make_sampler(config, data, config.seed)
     figures = {
         "class_shares": (
             "Class shares before and after sampling",
-            report.class_shares(data.class_names, data.class_counts, sampled_prior(data, sampler)),
+            _class_shares(report, data, metrics["sampling"]),
         ),
         "per_class_f1": ("F1 by class, test", report.per_class_f1(test["per_class"], minority)),
         "confusion_matrix": (
@@ -140,6 +151,16 @@ def write_summary(run, config, data, model, metrics, outputs, histories):
         report.save(figure, path)
         listed.append((title, path, f"{title}: {config.run_name()}"))
     report.write_report(run, config.run_name(), dataclasses.asdict(config), metrics, listed)
+
+
+def _class_shares(report, data, sampling):
+    """Shares of examples (pixels for masks) as they are and as drawn, and draws per example."""
+    if sampling is None:
+        return report.class_shares(data.class_names, data.class_counts, data.class_counts)
+    rows = sampling["per_class"].values()
+    shares, repeats = ([row[key] for row in rows] for key in ("share", "mean"))
+    after = label_prior(data, np.array(shares))
+    return report.class_shares(data.class_names, data.class_counts, after, repeats)
 
 
 def _decoder_maps(report, model, data):

@@ -41,7 +41,7 @@ def test_probabilities_labels_with_a_channel_void_and_threshold():
         "classification",
         ["good", "fraud"],
         [1],
-        threshold=0.3,
+        decision=0.3,
         ignore_class=7,
         from_logits=False,
     )

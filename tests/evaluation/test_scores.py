@@ -17,7 +17,7 @@ KEYS = {
     "per_class",
     "confusion_matrix",
     "calibration",
-    "threshold",
+    "decision",
     "num_examples",
 }
 
@@ -64,7 +64,7 @@ def test_equals_scikit_learn(seed, true_classes):
         np.testing.assert_allclose(scores[key], value, err_msg=key)
     matrix = reference.confusion_matrix(y_true, predicted, labels=range(5))
     assert scores["confusion_matrix"] == matrix.tolist()
-    assert scores["num_examples"] == 60 and scores["threshold"] is None
+    assert scores["num_examples"] == 60 and scores["decision"] is None
 
     per_class = reference.precision_recall_fscore_support(
         y_true, predicted, labels=range(5), zero_division=0
@@ -81,10 +81,10 @@ def test_binary_scores_use_the_threshold_and_class_one():
     y_true = np.array([0, 0, 1, 0, 1])
     p1 = np.array([0.1, 0.3, 0.3, 0.6, 0.2])
     scores = classification_scores(
-        y_true, np.stack([1 - p1, p1], 1), ["good", "fraud"], minority=[1], threshold=0.3
+        y_true, np.stack([1 - p1, p1], 1), ["good", "fraud"], minority=[1], decision=0.3
     )
     assert scores["confusion_matrix"] == [[1, 2], [1, 1]]
-    assert scores["threshold"] == 0.3
+    assert scores["decision"] == 0.3
     assert scores["minority_recall"] == 0.5
     assert scores["pr_auc"] == reference.average_precision_score(y_true, p1)
     assert scores["per_class"]["fraud"]["average_precision"] == scores["pr_auc"]
@@ -131,8 +131,8 @@ def test_unusable_input_is_refused(y_true, probabilities, kwargs, message):
 
 def test_a_threshold_for_three_classes_is_refused():
     y_true, probabilities = some_case(0, num_classes=3)
-    with pytest.raises(ValueError, match="no threshold for 3 classes"):
-        classification_scores(y_true, probabilities, names(3), [1], threshold=0.5)
+    with pytest.raises(ValueError, match="a decision for 3 classes"):
+        classification_scores(y_true, probabilities, names(3), [1], decision=0.5)
 
 
 def macro_f1(y_true, p1, threshold):

@@ -97,14 +97,14 @@ def test_batches_do_not_matter_and_masks_may_have_a_channel():
 
 def test_a_binary_threshold():
     p1 = np.array([[[0.1, 0.4], [0.3, 0.9]]])
-    scorer = SegmentationScorer(["skin", "lesion"], [1], threshold=0.3)
+    scorer = SegmentationScorer(["skin", "lesion"], [1], decision=0.3)
     scorer.update(np.array([[[0, 1], [0, 1]]]), np.stack([1 - p1, p1], -1))
     scores = scorer.scores()
     assert scores["confusion_matrix"] == [[1, 1], [0, 2]]
     np.testing.assert_allclose(scores["iou_per_image_mean"], 2 / 3)
     np.testing.assert_allclose(scores["thresholded_jaccard"], 2 / 3)
     np.testing.assert_allclose(scores["dice_per_image_mean"], 4 / 5)
-    assert scores["threshold"] == 0.3 and scores["pr_auc"] == 1
+    assert scores["decision"] == 0.3 and scores["pr_auc"] == 1
 
 
 @pytest.mark.parametrize("common, counted", [(64, 0.0), (65, 0.65), (66, 0.66)])

@@ -116,13 +116,24 @@ def test_the_threshold_decides_between_two_classes(tmp_path):
     model, x = make("rows")
     p = np.sort(softmax(np.asarray(model(x)))[:, 1])
     threshold = float(p[:2].mean())  # Between the least and the other two.
-    version = export_saved_model(model, tmp_path, "m", NAMES, threshold=threshold)
+    version = export_saved_model(model, tmp_path, "m", NAMES, decision=threshold)
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]
     chosen = np.asarray(signature(inputs=tf.constant(x))["class"])
     np.testing.assert_array_equal(chosen, softmax(np.asarray(model(x)))[:, 1] >= threshold)
     assert chosen.sum() == 2
-    with pytest.raises(ValueError, match="two classes only"):
-        export_saved_model(model, tmp_path, "m", ["a", "b", "c"], threshold=0.5)
+    with pytest.raises(ValueError, match="Expected a decision for 3 classes"):
+        export_saved_model(model, tmp_path, "m", ["a", "b", "c"], decision=0.5)
+
+
+def test_weights_decide_between_classes(tmp_path):
+    model, x = make("rows")
+    p = softmax(np.asarray(model(x)))
+    weights = [1.0, float(np.median(p[:, 0] / p[:, 1])) * 1.001]
+    version = export_saved_model(model, tmp_path, "m", NAMES, decision=weights)
+    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
+    chosen = np.asarray(signature(inputs=tf.constant(x))["class"])
+    np.testing.assert_array_equal(chosen, (p * weights).argmax(-1))
+    assert chosen.sum() == 2
 
 
 def test_versions_count_up_and_class_names_travel(tmp_path):

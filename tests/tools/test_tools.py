@@ -68,7 +68,7 @@ def test_flags_become_the_config_and_win_over_the_preset():
     )
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "export"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "export", "data"])
 def test_help_names_every_flag(name, capsys):
     module = tool(name)
     with pytest.raises(SystemExit) as caught:
@@ -147,7 +147,7 @@ def test_a_killed_run_ends_with_the_same_numbers(finished, tmp_path):
     assert not (out / "metrics.json").exists()
     output = finish(train(out))
     assert "epoch 1/4" not in output and "epoch 4/4" in output
-    for part in ("val", "test", "last_epoch", "selection", "threshold"):
+    for part in ("val", "test", "last_epoch", "selection", "decision"):
         whole, resumed = (json.loads((r / "metrics.json").read_text()) for r in (finished, out))
         assert resumed[part] == whole[part]
 

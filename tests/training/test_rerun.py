@@ -20,7 +20,10 @@ def finished_run(folder, dataset, shape, task, class_names, threshold=None):
     model.save(folder / "model.keras")
     config = dataclasses.asdict(TrainConfig(dataset=dataset).resolved())
     (folder / "config.json").write_text(json.dumps(config))
-    metrics = {"threshold": threshold, "test": {"per_class": dict.fromkeys(class_names, {})}}
+    metrics = {
+        "decision": {"value": threshold},
+        "test": {"per_class": dict.fromkeys(class_names, {})},
+    }
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return model
 
@@ -65,7 +68,9 @@ def test_rows_are_read_as_published_and_the_threshold_decides(tmp_path):
     p = model.predict_on_batch(inputs.astype("float32"))[:, 1]
     threshold = float(np.sort(p)[2:4].mean())  # Two of the five are above.
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    (tmp_path / "run" / "metrics.json").write_text(json.dumps({**metrics, "threshold": threshold}))
+    (tmp_path / "run" / "metrics.json").write_text(
+        json.dumps({**metrics, "decision": {"value": threshold}})
+    )
     out = tmp_path / "out.csv"
     predict_run(PredictConfig(str(tmp_path / "run"), str(tmp_path / "rows.csv"), str(out)))
     rows = rows_of(out)
