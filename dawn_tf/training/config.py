@@ -2,8 +2,10 @@ import dataclasses
 
 from dawn_tf.data.shares import SCHEDULES, TARGETS
 from dawn_tf.models.registry import ON_ANY_ENCODER
+from dawn_tf.training.loss_choices import LOSSES
 from dawn_tf.training.options import with_options
 from dawn_tf.training.recipes import RECIPES
+from dawn_tf.training.second_stage import METHODS
 from dawn_tf.training.streams import MIXINGS
 
 DECISIONS = ("argmax", "threshold", "prior_power", "class_weights")
@@ -41,6 +43,15 @@ class TrainConfig:
     )
     width: int | None = _field(None, "channels of the encoder's first level")
     recipe: str = _field("dawn", "loss, sampling and outputs together", choices=tuple(RECIPES))
+    loss: str | None = _field(
+        None, "loss of the output in place of the recipe's; see docs/methods.md", choices=LOSSES
+    )
+    label_smoothing: float = _field(0.0, "share of each label given to all classes alike")
+    drw: int | None = _field(
+        None, "deferred reweighting: epoch from which examples weigh by their class"
+    )
+    method: str = _field("none", "second stage, which trains the last layer alone", choices=METHODS)
+    second_epochs: int = _field(10, "epochs of the second stage")
     sampling: str | None = _field(
         None,
         "class shares of training batches",
@@ -110,7 +121,9 @@ class TrainConfig:
 
     def run_name(self):
         """A folder name that tells runs apart by what matters most."""
-        parts = [self.dataset, self.task, self.model, self.recipe, f"seed{self.seed}"]
+        method = None if self.method == "none" else self.method
+        loss = self.loss or self.recipe
+        parts = [self.dataset, self.task, self.model, loss, method, f"seed{self.seed}"]
         # TFDS names can hold a config and a version.
         return "-".join(part for part in parts if part).replace("/", "_").replace(":", "_")
 
@@ -129,10 +142,11 @@ class TrainConfig:
                 'Expected decision="argmax" for masks. Received: '
                 f"decision={self.decision!r}. Leave it out."
             )
-        if self.recipe in ("dawn", "paper") and self.model != "dawn":
+        if self.recipe in ("dawn", "paper") and self.model != "dawn" and self.loss is None:
             raise ValueError(
-                f'Expected recipe "cross_entropy" or "balanced_softmax" with model={self.model!r}. '
-                f"Received: recipe={self.recipe!r}. Those two are for the dual decoder."
+                f'Expected recipe "cross_entropy" or "balanced_softmax", or a loss, with '
+                f"model={self.model!r}. Received: recipe={self.recipe!r}. That one is for the dual "
+                "decoder."
             )
 
 

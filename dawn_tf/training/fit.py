@@ -8,11 +8,14 @@ import tensorflow as tf
 from dawn_tf import models
 from dawn_tf.data.lazy import chunks
 from dawn_tf.data.pipeline import evaluation_batches, training_batches
+from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
 from dawn_tf.metrics import minority_classes
+from dawn_tf.training import second_stage
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
 from dawn_tf.training.checkpoints import load_state
 from dawn_tf.training.config import SCORES
+from dawn_tf.training.deferred_reweighting import DeferredReweighting
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 from dawn_tf.training.scheduled_prior import ScheduledPrior
@@ -28,6 +31,8 @@ def build_model(config, data):
         kwargs["cross_attention"] = config.cross_attention
         kwargs["fusion"] = config.fusion
         kwargs["aux_outputs"] = uses_auxiliary(config.recipe, len(data.input_shape))
+    if config.loss == "ldam" and config.model in ("classifier", "mlp", "resnet32", "resnet50"):
+        kwargs["head"] = "cosine"
     return models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
 
 
@@ -69,17 +74,26 @@ def train_network(config, data, folder, seed):
             )
         )
     first_shares = sampler.prior if schedule is None else sampler.shares(0)
+    # With a loss of its own a rival needs no recipe, least of all the dual decoder's.
+    of_rival = config.loss is not None and config.model != "dawn"
     loss, loss_weights = make_loss(
-        config.recipe,
+        "cross_entropy" if of_rival else config.recipe,
         data.task,
         len(data.input_shape),
         data.class_counts,
         trained_prior(data, first_shares, mixing),
         config.tau,
         data.ignore_class,
+        config.loss,
+        config.label_smoothing,
     )
+    schedules = []
     if schedule is not None:
+        schedules.append(schedule)
         loss = schedule.follow(loss)
+    if config.drw is not None:
+        schedules.append(DeferredReweighting(data.class_counts, config.drw))
+        loss = schedules[-1].follow(loss)
     optimizer = make_optimizer(config, steps * config.epochs)
     # Decay pulls kernels towards zero; biases and normalisation have no reason to be there.
     optimizer.exclude_from_weight_decay(
@@ -119,7 +133,6 @@ def train_network(config, data, folder, seed):
         return {name: scores[name] for name in SCORES if scores.get(name) is not None}
 
     callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
-    schedules = [] if schedule is None else [schedule]
     stopped = first and callback.is_over(first - 1)
     if first < config.epochs and not stopped:
         with ProgressBar(first, config.monitor) as bar:
@@ -134,7 +147,30 @@ def train_network(config, data, folder, seed):
             )
     last = _snapshot(model)
     load_state(best, model.variables)
-    return _copy(model), last, progress["history"]
+    chosen = _copy(model)
+    if config.method != "none":
+        _second_stage(config, data, chosen, steps, seed)
+        chosen = _copy(chosen)  # Without the second stage's optimizer.
+    return chosen, last, progress["history"]
+
+
+def _second_stage(config, data, model, steps, seed):
+    """Trains the last layer of `model` anew; see `second_stage`."""
+    if config.method == "tau_norm":
+        val = data.parts["val"]
+        second_stage.normalise_weights(model, val.x[:].astype("float32"), val.y)
+        return
+    labels = data.parts["train"].sampling_labels
+    batches = training_batches(
+        data.parts["train"],
+        ClassAwareSampler(labels, target="balanced", seed=seed + 700),
+        config.batch_size,
+        make_augmenter(config, data, seed + 700),
+    )
+    if config.method == "crt":
+        second_stage.retrain_classifier(model, batches, steps, config.second_epochs, seed=seed)
+    else:
+        second_stage.learn_weight_scaling(model, batches, steps, config.second_epochs)
 
 
 def steps_per_epoch(config, data):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from dawn_tf.losses import DAWNLoss, LogitAdjusted, with_auxiliary
+from dawn_tf.training.loss_choices import choose_loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,17 @@ RECIPES = {
 }
 
 
-def make_loss(recipe, task, input_rank, class_counts, prior, tau=None, ignore_class=None):
+def make_loss(
+    recipe,
+    task,
+    input_rank,
+    class_counts,
+    prior,
+    tau=None,
+    ignore_class=None,
+    loss=None,
+    label_smoothing=0.0,
+):
     """Gives `(loss, loss_weights)` for `compile`.
 
     Args:
@@ -55,6 +66,8 @@ def make_loss(recipe, task, input_rank, class_counts, prior, tau=None, ignore_cl
             rows: adjusted logits aim at balanced recall, while overlap (Dice, IoU) and
             average precision are what those are judged by.
         ignore_class: Label of void pixels.
+        loss: Name in `loss_choices.LOSSES` for the output, in place of the recipe's.
+        label_smoothing: Of the output's loss.
 
     Rows under "dawn" take cross-entropy with 0.01 Dice: at 0.17 % prevalence the mean
     cross-entropy is about 0.003, beside which full-weight overlap terms would be all of the loss.
@@ -66,6 +79,12 @@ def make_loss(recipe, task, input_rank, class_counts, prior, tau=None, ignore_cl
     adjustment = (
         {"prior": sampled, "tau": tau} if chosen.prior_adjusted and tau else {"prior": None}
     )
+    if loss is not None:
+        output = choose_loss(loss, class_counts, sampled, ignore_class, label_smoothing)
+        if not (chosen.auxiliary and input_rank == 3):
+            return output, None
+        return with_auxiliary(output, prior=sampled, ignore_class=ignore_class)
+    adjustment["label_smoothing"] = label_smoothing
     if not chosen.hybrid:
         return LogitAdjusted(ignore_class=ignore_class, **adjustment), None
     if recipe == "dawn" and input_rank == 1:

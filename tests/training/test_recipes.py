@@ -82,7 +82,7 @@ def test_a_data_sets_second_task_has_defaults_of_its_own():
     "values, message",
     [
         ({"epochs": 0}, "Expected epochs >= 1"),
-        ({"model": "unet"}, "Those two are for the dual decoder"),
+        ({"model": "unet"}, "That one is for the dual decoder"),
     ],
 )
 def test_configs_that_no_run_can_have_are_refused(values, message):

@@ -1,8 +1,8 @@
 import keras
 
-from dawn_tf.layers import Standardize
+from dawn_tf.layers import CosineHead, Standardize
 from dawn_tf.models import encoders
-from dawn_tf.models.heads import linear_head
+from dawn_tf.models.heads import ClassificationHead, linear_head
 from dawn_tf.models.network import Network, dtype_scope
 
 
@@ -17,6 +17,8 @@ class Classifier(Network):
     Args:
         num_classes, input_shape, encoder, width, l2, dtype: As in `DAWN`.
         task: "classification" or "segmentation".
+        head: "linear", or "cosine" for a `CosineHead` of scale 30, which `LDAM` is made for; of
+            classification only.
 
     Output shape: logits, `(batch, num_classes)` or `(batch, height, width, num_classes)`.
     """
@@ -28,6 +30,7 @@ class Classifier(Network):
         task="classification",
         encoder=None,
         width=None,
+        head="linear",
         l2=0.0,
         dtype=None,
         **kwargs,
@@ -36,8 +39,23 @@ class Classifier(Network):
             backbone = encoders.build(encoder, input_shape, width)
             inputs = keras.Input(tuple(input_shape), name="inputs")
             x = encoders.as_pyramid(backbone)(Standardize(name="standardize")(inputs))[-1]
-            outputs = linear_head(x, num_classes, task, input_shape)
+            if head == "cosine" and task == "classification":
+                x = ClassificationHead(name="pool")(x)
+                outputs = CosineHead(num_classes, scale=30.0, dtype="float32", name="logits")(x)
+            elif head == "linear":
+                outputs = linear_head(x, num_classes, task, input_shape)
+            else:
+                raise ValueError(
+                    'Expected head "linear", or "cosine" for classification. Received: '
+                    f"head={head!r} with task={task!r}. Use the linear one."
+                )
         super().__init__(inputs, outputs, **kwargs)
         self._remember(
-            policy, num_classes=num_classes, task=task, encoder=encoder, width=width, l2=l2
+            policy,
+            num_classes=num_classes,
+            task=task,
+            encoder=encoder,
+            width=width,
+            head=head,
+            l2=l2,
         )
