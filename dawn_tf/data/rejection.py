@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from dawn_tf.data.sampling import ClassAwareSampler, target_shares
+from dawn_tf.data.sampling import ClassAwareSampler
+from dawn_tf.data.shares import target_shares
 from dawn_tf.data.stateless import uniform
 
 
@@ -21,18 +22,20 @@ def rejection_resample(dataset, class_of, target, class_counts, seed=0):
         dataset: Unbatched `tf.data.Dataset` of tuples.
         class_of: Function from the components of an example to its integer class.
         target: See `target_shares`.
-        class_counts: Examples per class in the stream (or their shares), `(C,)`.
+        class_counts: Examples per class in the stream, `(C,)`; except for target "effective" their
+            shares will do.
         seed: Integer; decides which examples stay, by their number in the stream.
 
-    Returns: `tf.data.Dataset` of the same elements, in order. Warns if it keeps less than a tenth.
+    Returns: `tf.data.Dataset` of the same elements, in order. Warns if it drops more than 90 %.
     """
     counts = np.asarray(class_counts, "float64")
     ratio = target_shares(counts, target) / np.maximum(counts / counts.sum(), 1e-300)
     kept = 1 / ratio.max()
     if kept < 0.1:
         warnings.warn(
-            f"Rejection keeps {kept:.1%} of this stream and reads the rest for nothing. "
-            "ClassAwareSampler draws from data that has a length without that loss.",
+            f"Rejection keeps {kept:.1%} of this stream: for each example kept it reads "
+            f"{1 / kept:.0f}. Where the data has a length, ClassAwareSampler gives the same shares "
+            "and reads only what it draws.",
             stacklevel=2,
         )
     # Not Dataset.rejection_resample: it mixes two readings of the stream, so that one pass repeats
@@ -71,6 +74,10 @@ class RejectionSampler:
         """Expected share of each class, float64 `(C,)`, sum 1."""
         return target_shares(self.class_counts, self.target)
 
+    def shares(self, epoch):
+        """`prior`, in every epoch."""
+        return self.prior
+
     def dataset(self, start_step=0):
         """Endless `tf.data.Dataset` of int64 scalars, from draw `start_step` on."""
         labels = tf.constant(self.labels, tf.int32)
@@ -83,3 +90,7 @@ class RejectionSampler:
             self.seed,
         )
         return kept.map(lambda number: number).skip(start_step)
+
+    def batches(self, batch_size, start_step=0):
+        """`dataset` in batches, int64 `(batch_size,)`, from batch `start_step` on."""
+        return self.dataset(start_step * batch_size).batch(batch_size, drop_remainder=True)

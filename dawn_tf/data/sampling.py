@@ -1,87 +1,74 @@
 """Which example comes next: class-aware sampling by index."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
+from dawn_tf.data.passes import count_up, draw_in_passes, row_numbers
+from dawn_tf.data.shares import (
+    raise_to_minimum,
+    scheduled_shares,
+    systematic_counts,
+    target_shares,
+)
 from dawn_tf.data.stateless import random_integers
 
-SCHEDULES = ("constant", "progressive", "deferred")
-TARGETS = ("instance", "balanced", "sqrt", "effective")
+# So many draws have the target's shares to within a few draws, however short an epoch is.
+_PERIOD_DRAWS = 2**17
+_GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
-def target_shares(counts, target, beta=0.999):
-    """Share of each class in the stream, float64 `(C,)`, sum 1.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Realised:
+    """What a sampler has drawn; every attribute is an array with one value per class.
 
-    With `n_c` examples of class c, the share is proportional to
-    - "instance": `n_c`, the data as it is;
-    - "balanced": 1;
-    - "sqrt": `sqrt(n_c)`, [Mahajan et al., 2018](https://arxiv.org/abs/1805.00932);
-    - "effective": `n_c * (1 - beta) / (1 - beta ** n_c)`, examples weighted by the inverse of
-      their class's effective number, [Cui et al., 2019](https://arxiv.org/abs/1901.05555):
-      "instance" for beta near 0, "balanced" for beta near 1.
-    Classes without an example get 0. An array is taken as it is, scaled to sum 1.
-
-    Raises: `ValueError` for an unknown target or an array that gives a share to no example.
+    Attributes:
+        draws: Draws, int64.
+        shares: Share of all draws, float64.
+        fewest, mean, most: Times that an example of the class was drawn: the least drawn one,
+            their average, the most drawn one. `most` is at most one above `fewest`.
     """
-    counts = np.asarray(counts)
-    if not isinstance(target, str):
-        return _given_shares(counts, np.asarray(target, "float64"))
-    if target not in TARGETS:
-        raise ValueError(
-            f"Expected a target among {TARGETS} or an array of shares. Received: "
-            f"target={target!r}. Choose one of them."
-        )
-    n = np.maximum(counts, 1).astype("float64")
-    weight = {
-        "instance": n,
-        "balanced": np.ones_like(n),
-        "sqrt": np.sqrt(n),
-        "effective": n * (1 - beta) / (1 - beta**n),
-    }[target]
-    weight = np.where(counts > 0, weight, 0)
-    return weight / weight.sum()
 
-
-def largest_remainder(shares, total):
-    """Integers, sum `total`, each less than 1 from `shares * total`.
-
-    Rounded down first; what is left goes to the largest remainders, ties to the lower class.
-    """
-    # Shares such as n_c / N are one rounding error short of the integer they stand for.
-    exact = np.asarray(shares) * total
-    whole = np.floor(exact + 1e-6).astype("int64")
-    order = np.argsort(-(exact - whole), kind="stable")
-    whole[order[: total - whole.sum()]] += 1
-    return whole
+    draws: np.ndarray
+    shares: np.ndarray
+    fewest: np.ndarray
+    mean: np.ndarray
+    most: np.ndarray
 
 
 class ClassAwareSampler:
     """An endless stream of example indices in which each class has exactly its share.
 
-    The stream is cut into epochs of `epoch_length` draws. In each, class c is drawn exactly
-    `q_c` times (its target share, rounded by largest remainder), in random order, and every
-    example of a class is drawn before any is drawn again: with target "instance" an epoch is
-    each example once. Draw number r of class c over the whole stream is
+    The stream is cut into epochs of `epoch_length` draws. In each, class c is drawn its target
+    share of times, rounded down in some epochs and up in others so that the mean is the share, in
+    random order; and every example of a class is drawn before any is drawn again: with target
+    "instance" an epoch is each example once. Draw number r of class c over the whole stream is
     `member_c[permutation(seed, c, r // n_c)[r % n_c]]`, so that nothing has to be remembered:
     the stream is a function of `seed`, starts at any step, and takes memory proportional to the
     number of examples.
 
+    With `at_least`, every batch `k`, the draws `k * batch_size .. (k + 1) * batch_size - 1` of the
+    one stream of all replicas, holds that many examples of each class named. Shares below
+    `at_least / batch_size` are raised to it at the expense of the others
+    (`shares.raise_to_minimum`); `shares` and `prior` are those after. What exceeds the minimum is
+    spread over the batches at random.
+
     Args:
         labels: Class number of each example, `(N,)`.
-        target: See `target_shares`; an array has one share per class.
-        schedule: "constant"; "progressive", shares
-            `(1 - e / T) * instance + (e / T) * target` in epoch `e < T` and the target after,
-            [Kang et al., 2020](https://arxiv.org/abs/1910.09217); or "deferred", instance in
-            epochs `e < T` and the target after,
-            [Cao et al., 2019](https://arxiv.org/abs/1906.07413).
+        target: See `shares.target_shares`; an array has one share per class.
+        schedule: "constant", "progressive" or "deferred"; see `shares.scheduled_shares`.
         seed: Integer.
         replica: Number of this reader, `0 <= replica < num_replicas`. Reader k takes the
             positions `step * num_replicas + k` of the one stream.
         num_replicas: Number of readers.
         epoch_length: Draws per epoch over all readers. Defaults to the number of examples, or
-            more where a class would otherwise be drawn less than once.
-        schedule_epochs: T; "constant" does without.
-        beta: Of target "effective".
+            more where a class would otherwise be drawn less than once; with `at_least` it is a
+            multiple of `batch_size`.
+        schedule_epochs: T of the schedule; "constant" does without.
+        beta, threshold: See `shares.target_shares`.
+        at_least: `{class: examples in every batch}`, or `None`.
+        batch_size: Examples per batch over all readers; goes with `at_least`.
 
     Raises: `ValueError` for arguments outside these ranges.
     """
@@ -97,9 +84,12 @@ class ClassAwareSampler:
         epoch_length=None,
         schedule_epochs=None,
         beta=0.999,
+        threshold=None,
+        at_least=None,
+        batch_size=None,
     ):
         labels = np.asarray(labels)
-        _check_arguments(labels, schedule, schedule_epochs, replica, num_replicas)
+        _check_arguments(labels, replica, num_replicas)
         self.labels = labels
         self.target = target
         self.schedule = schedule
@@ -107,23 +97,44 @@ class ClassAwareSampler:
         self.replica = replica
         self.num_replicas = num_replicas
         self.schedule_epochs = schedule_epochs
+        self.at_least = at_least
+        self.batch_size = batch_size
         num_classes = labels.max() + 1 if isinstance(target, str) else len(target)
         self.class_counts = np.bincount(labels, minlength=num_classes)
-        plan = self._planned_shares(target_shares(self.class_counts, target, beta))
+        plan = scheduled_shares(
+            self.class_counts / len(labels),
+            target_shares(self.class_counts, target, beta, threshold),
+            schedule,
+            schedule_epochs,
+        )
+        self._minimum = _minimum(at_least, batch_size, self.class_counts, num_replicas)
+        unit = 1
+        if at_least is not None:
+            plan = np.stack([raise_to_minimum(row, self._minimum, batch_size) for row in plan])
+            unit = batch_size
         # Below this length the rarest class would get no draw in some epoch.
         needed = int(np.ceil(1 / plan[plan > 0].min() - 1e-6))
-        self.epoch_length = max(len(labels), needed) if epoch_length is None else epoch_length
-        if self.epoch_length < needed:
+        default = -(-max(len(labels), needed) // unit) * unit
+        self.epoch_length = default if epoch_length is None else epoch_length
+        if self.epoch_length < needed or self.epoch_length % unit:
             raise ValueError(
                 f"Expected an epoch in which every class is drawn. Received: epoch_length="
-                f"{epoch_length}. Choose at least {needed}."
+                f"{epoch_length}. Choose at least {needed}"
+                + (f", a multiple of batch_size={unit}." if unit > 1 else ".")
             )
-        # Draws per class in epoch e; the last row holds for all later ones.
-        self._quotas = np.stack([largest_remainder(row, self.epoch_length) for row in plan])
+        # Draws per class in each epoch of the schedule, then in each of a period that repeats.
+        self._scheduled = len(plan) - 1
+        self._period = -(-_PERIOD_DRAWS // self.epoch_length)
+        plan = np.concatenate([plan[:-1], np.tile(plan[-1], (self._period, 1))])
+        reserved = self._minimum * (self.epoch_length // unit)
+        offsets = (0.5 + _GOLDEN_RATIO * np.arange(len(plan))) % 1
+        free = np.maximum(plan * self.epoch_length - reserved, 0)
+        self._quotas = reserved + systematic_counts(free, offsets)
 
     def shares(self, epoch):
         """Realised share of each class in that epoch, float64 `(C,)`, sum 1."""
-        return self._quotas[min(epoch, len(self._quotas) - 1)] / self.epoch_length
+        row = min(epoch, self._scheduled + (epoch - self._scheduled) % self._period)
+        return self._quotas[row] / self.epoch_length
 
     @property
     def prior(self):
@@ -136,7 +147,22 @@ class ClassAwareSampler:
                 f"Expected schedule='constant', the only one with one prior. Received: "
                 f"schedule={self.schedule!r}. Use shares(epoch)."
             )
-        return self.shares(0)
+        return self._quotas.mean(axis=0) / self.epoch_length
+
+    def realised(self, num_draws):
+        """`Realised` of the first `num_draws >= 1` draws of the one stream of all readers.
+
+        Costs the order of one epoch, however many there were.
+        """
+        epoch, rest = divmod(num_draws, self.epoch_length)
+        with tf.device("cpu:0"):
+            quota, draws = (part.numpy() for part in self._of_epoch(tf.constant(epoch, tf.int64)))
+            if rest:
+                places = self._places(tf.constant(epoch, tf.int64), tf.constant(quota)).numpy()
+                classes = np.repeat(np.arange(len(quota)), quota)
+                draws = draws + np.bincount(classes[places < rest], minlength=len(quota))
+        n = np.maximum(self.class_counts, 1)
+        return Realised(draws, draws / num_draws, draws // n, draws / n, -(-draws // n))
 
     def dataset(self, start_step=0):
         """Endless `tf.data.Dataset` of int64 scalars: this reader's draws from `start_step` on.
@@ -144,102 +170,118 @@ class ClassAwareSampler:
         Args:
             start_step: Draws of this reader to pass over; costs no time.
         """
+        return self._epochs(start_step).unbatch()
+
+    def batches(self, batch_size, start_step=0):
+        """`dataset` in batches, int64 `(batch_size,)`, without handling each draw.
+
+        Args:
+            batch_size: Draws of this reader per batch.
+            start_step: Batches to pass over; costs no time.
+
+        Raises: `ValueError` if these are not the batches for which `at_least` holds.
+        """
+        if self.at_least is not None and batch_size * self.num_replicas != self.batch_size:
+            raise ValueError(
+                f"Expected batches of {self.batch_size // self.num_replicas}, for which at_least "
+                f"holds. Received: batch_size={batch_size}. Give the sampler batch_size="
+                f"{batch_size * self.num_replicas}."
+            )
+        return self._epochs(start_step * batch_size).rebatch(batch_size, drop_remainder=True)
+
+    def _epochs(self, start_step):
+        """Endless dataset of this reader's draws, one epoch an element."""
         start = start_step * self.num_replicas + self.replica
         epochs = tf.data.Dataset.counter(start // self.epoch_length)
-        return epochs.map(lambda epoch: self._draws(epoch, start), num_parallel_calls=2).unbatch()
+        # There is nothing in it for autograph to do, and its search delays the first batch.
+        draws = tf.autograph.experimental.do_not_convert(lambda epoch: self._draws(epoch, start))
+        # Two: one epoch is drawn while the one before is used.
+        return epochs.map(draws, num_parallel_calls=2, deterministic=True)
 
-    def _planned_shares(self, target):
-        if self.schedule == "constant":
-            return target[None]
-        instance = self.class_counts / self.class_counts.sum()
-        epochs = np.arange(self.schedule_epochs + 1)
-        mix = epochs / self.schedule_epochs
-        if self.schedule == "deferred":
-            mix = np.floor(mix)
-        return (1 - mix[:, None]) * instance + mix[:, None] * target
+    def _of_epoch(self, epoch):
+        """Draws per class in one epoch, and in all before it."""
+        after = epoch - self._scheduled
+        row = tf.minimum(epoch, self._scheduled + after % self._period)
+        quota = tf.gather(tf.constant(self._quotas), row)
+        done = tf.gather(tf.constant(np.cumsum(self._quotas, axis=0) - self._quotas), row)
+        per_period = self._quotas[self._scheduled :].sum(axis=0)
+        return quota, done + tf.maximum(after, 0) // self._period * per_period
 
     def _draws(self, epoch, start):
         """Indices at this reader's positions of one epoch, none before position `start`."""
-        length = tf.constant(self.epoch_length, tf.int64)
-        last = len(self._quotas) - 1
-        row = tf.minimum(epoch, last)
-        quota = tf.gather(tf.constant(self._quotas), row)
-        done = np.concatenate([np.zeros_like(self._quotas[:1]), np.cumsum(self._quotas[:-1], 0)])
-        done = tf.gather(tf.constant(done), row) + tf.maximum(epoch - last, 0) * quota
+        quota, done = self._of_epoch(epoch)
         # Slot s is one draw of one class; slots are in order of class.
-        slots = self._slots(quota, done)
-        class_of_slot = tf.repeat(tf.range(len(self.class_counts), dtype=tf.int64), quota)
-        places = tf.argsort(random_integers(62, self.seed, -1, epoch, tf.range(length)))
-        # Ascending within a class, so that its passes come one after the other.
-        places = tf.sort(class_of_slot * length + tf.cast(places, tf.int64)) % length
-        draws = tf.gather(slots, tf.argsort(places))
-        before = epoch * length
+        slot_of_place = tf.math.invert_permutation(self._places(epoch, quota))
+        members = np.argsort(self.labels, kind="stable")
+        slots = draw_in_passes(members, self.class_counts, quota, done, self.seed)
+        draws = tf.gather(slots, slot_of_place)
+        before = epoch * self.epoch_length
         own_first = (self.replica - before) % self.num_replicas
         return draws[tf.maximum(start - before, own_first) :: self.num_replicas]
 
-    def _slots(self, quota, done):
-        """Example drawn in each slot: draws `done .. done + quota` of each class."""
-        n = tf.constant(np.maximum(self.class_counts, 1))
-        first_pass = done // n
-        passes = tf.where(quota > 0, (done + quota - 1) // n - first_pass + 1, 0)
-        # One row per pass of one class, then one entry per example in it.
-        class_of_row = tf.repeat(tf.range(tf.size(n, tf.int64)), passes)
-        pass_of_row = tf.gather(first_pass, class_of_row) + _count_up(passes)
-        size_of_row = tf.gather(n, class_of_row)
-        row = tf.repeat(tf.range(tf.size(size_of_row, tf.int64)), size_of_row)
-        position = _count_up(size_of_row)
-        c = tf.gather(class_of_row, row)
-        key = random_integers(38, self.seed, c, tf.gather(pass_of_row, row), position)
-        # Sorts each row by its key: the row number fills the upper bits.
-        permuted = tf.gather(position, tf.argsort(row * 2**38 + key))
-        members = np.argsort(self.labels, kind="stable")
-        first_member = np.cumsum(self.class_counts) - self.class_counts
-        examples = tf.gather(
-            tf.constant(members), tf.gather(tf.constant(first_member), c) + permuted
+    def _places(self, epoch, quota):
+        """Place in the epoch of each slot; ascending within a class, so that its passes come one
+        after the other."""
+        places = tf.range(self.epoch_length, dtype=tf.int64)
+        key = random_integers(62, self.seed, -1, epoch, places)
+        if self.at_least is None:
+            slot_of_place = tf.math.invert_permutation(tf.argsort(key))
+        else:
+            slot_of_place = self._slots_in_batches(epoch, quota, key)
+        class_of_place = tf.gather(row_numbers(quota), slot_of_place)
+        # Linear in time, and keeps the order within a class.
+        by_class = tf.dynamic_partition(
+            places, tf.cast(class_of_place, tf.int32), len(self.class_counts)
         )
-        # Cut off what earlier epochs have drawn and later ones will draw.
-        entries = passes * n
-        entry = _count_up(entries)
-        begin = tf.repeat(done - first_pass * n, entries)
-        return examples[(entry >= begin) & (entry < begin + tf.repeat(quota, entries))]
+        return tf.concat(by_class, axis=0)
+
+    def _slots_in_batches(self, epoch, quota, key):
+        """Slot at each place of an epoch whose batches hold the minimum of each class."""
+        num_batches = self.epoch_length // self.batch_size
+        num_free = self.batch_size - self._minimum.sum()
+        number = count_up(quota)
+        reserved = number < tf.gather(tf.constant(self._minimum * num_batches), row_numbers(quota))
+        # The free slots in random order, then the reserved ones.
+        slots = tf.argsort(tf.where(reserved, tf.int64.max, key))
+        free = tf.range(num_free * num_batches, dtype=tf.int64) // max(num_free, 1)
+        batch = tf.concat([free, tf.gather(number, slots[tf.size(free) :]) % num_batches], axis=0)
+        places = tf.range(self.epoch_length, dtype=tf.int64)
+        key = random_integers(38, self.seed, -2, epoch, places)
+        return tf.gather(slots, tf.argsort(batch * 2**38 + key))
 
 
-def _count_up(sizes):
-    """`[0 .. sizes[0] - 1, 0 .. sizes[1] - 1, ...]`, int64."""
-    start = tf.cumsum(sizes, exclusive=True)
-    return tf.range(tf.reduce_sum(sizes)) - tf.repeat(start, sizes)
-
-
-def _given_shares(counts, target):
-    if target.shape != counts.shape or (target < 0).any() or np.any((target > 0) & (counts == 0)):
+def _minimum(at_least, batch_size, counts, num_replicas):
+    """Examples of each class in every batch, int64 `(C,)`."""
+    minimum = np.zeros_like(counts)
+    if (at_least is None) != (batch_size is None):
         raise ValueError(
-            "Expected one share >= 0 per class, and 0 for a class without examples. Received: "
-            f"target={target.tolist()} for class counts {counts.tolist()}. Give a share to "
-            "classes with examples only."
+            "Expected at_least and batch_size together. Received: "
+            f"at_least={at_least}, batch_size={batch_size}. Pass both or neither."
         )
-    if target.sum() == 0:
+    if at_least is None:
+        return minimum
+    for c, number in at_least.items():
+        if not 0 <= c < len(counts) or counts[c] == 0 or number < 0:
+            raise ValueError(
+                "Expected at_least to give numbers >= 0 for classes with examples. Received: "
+                f"at_least={at_least} for class counts {counts.tolist()}. Name those classes only."
+            )
+        minimum[c] = number
+    if minimum.sum() > batch_size or batch_size % num_replicas:
         raise ValueError(
-            f"Expected a positive share. Received: target={target.tolist()}. Give one to a class."
+            f"Expected a batch_size of at least {minimum.sum()}, the sum of at_least, and a "
+            f"multiple of num_replicas={num_replicas}. Received: batch_size={batch_size}. "
+            "batch_size counts the examples of all replicas; choose a larger one."
         )
-    return target / target.sum()
+    return minimum
 
 
-def _check_arguments(labels, schedule, schedule_epochs, replica, num_replicas):
+def _check_arguments(labels, replica, num_replicas):
     if labels.ndim != 1 or len(labels) == 0 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             "Expected a vector of integer class numbers. Received: labels of shape "
             f"{labels.shape} and dtype {labels.dtype}. For masks pass the rarest class per image "
             "(records.sampling_labels)."
-        )
-    if schedule not in SCHEDULES:
-        raise ValueError(
-            f"Expected a schedule among {SCHEDULES}. Received: schedule={schedule!r}. "
-            "Choose one of them."
-        )
-    if schedule != "constant" and (schedule_epochs is None or schedule_epochs < 1):
-        raise ValueError(
-            f"Expected schedule_epochs >= 1 with a schedule. Received: schedule={schedule!r}, "
-            f"schedule_epochs={schedule_epochs}. Pass the epoch from which the target holds."
         )
     if not 0 <= replica < num_replicas:
         raise ValueError(

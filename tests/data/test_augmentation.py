@@ -188,3 +188,5 @@ def test_errors_say_how_to_mend():
         Augmenter([1, 2])(tf.zeros((4, 30)), None, np.zeros(4, int), np.arange(4))
     with pytest.raises(ValueError, match=r"masks.dtype=int32. Cast them with tf\.cast"):
         augment(masks=MASKS.astype("int32"))
+    with pytest.raises(ValueError, match="Name one, or use fill='reflect'"):
+        augment(fill="zero")
