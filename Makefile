@@ -1,13 +1,14 @@
 # make demo       set up, train on the embedded digits, write runs/demo
 # make test       set up, run the fast tests
 # make test-slow  tests that train for real or start processes
+# make test-peers losses beside other packages (downloads PyTorch; not part of CI)
 # make test-jax   models, layers, losses, metrics and ops on Keras's JAX backend
 # make lint       ruff
 PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow test-jax lint clean
+.PHONY: demo test test-slow test-jax test-peers lint clean
 
 demo: .venv/installed-train
 	$(BIN)/python tools/train.py --dataset digits --out runs/demo
@@ -21,6 +22,10 @@ test-slow: .venv/installed-dev
 test-jax: .venv/installed-dev
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/ops tests/layers tests/models tests/losses tests/metrics
 
+# An environment of its own: PyTorch is large and nothing else needs it.
+test-peers: .venv-peers/installed-peers
+	.venv-peers/bin/python -m pytest tests/peers tests/losses/test_backends.py
+
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,5 +36,11 @@ lint: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[$*]'
 	touch $@
 
+.venv-peers/installed-%: pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip
+	.venv-peers/bin/python -m pip install --quiet -e '.[$*]'
+	touch $@
+
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-peers runs

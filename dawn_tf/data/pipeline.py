@@ -5,6 +5,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from dawn_tf.data.lazy import is_lazy
+
+# TensorFlow keeps up to three copies of an array that a pipeline holds (measured with 2.21): larger
+# ones stay with numpy, which is as fast unless the batches are tiny.
+MAX_TENSOR_BYTES = 2**28
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataSplits:
@@ -52,6 +58,11 @@ class DataSplits:
         return self.parts["train"].feature_names
 
     @property
+    def encoder(self):
+        """`TableEncoder` that makes rows out of a table's columns, or `None`."""
+        return self.parts["train"].encoder
+
+    @property
     def train(self):
         """Training part: unbatched `tf.data.Dataset` of `(x, y)`, x float32, y int32."""
         return examples(self.parts["train"])
@@ -81,11 +92,11 @@ def evaluation_batches(records, batch_size):
     return batches.prefetch(2)
 
 
-def training_batches(records, sampler, batch_size, augmenter=None, start_step=0):
+def training_batches(records, sampler, batch_size, augmenter=None, start_step=0, mixing=None):
     """Endless `tf.data.Dataset` of `(x, y)` batches of static shape.
 
-    Batch k is a function of k and the seeds of `sampler` and `augmenter` alone, however many
-    threads work on it, so training resumes at batch k with `start_step=k`.
+    Batch k is a function of k and the seeds of `sampler`, `augmenter` and `mixing` alone, however
+    many threads work on it, so training resumes at batch k with `start_step=k`.
 
     Args:
         records: Training part.
@@ -93,23 +104,49 @@ def training_batches(records, sampler, batch_size, augmenter=None, start_step=0)
         batch_size: Examples per batch (of this replica).
         augmenter: `Augmenter`, or `None` to leave the images as they are.
         start_step: Batches to pass over; costs no time.
+        mixing: What mixes each example, once augmented, with another one: an object of `mixing`
+            or `copy_paste`, or `None`. Its labels may be class distributions.
+
+    Raises: `ValueError` if the sampler of `mixing` is not of the same replica.
     """
     gather = _gatherer(records)
     labels = _on_cpu(records.sampling_labels)
+    partners = getattr(mixing, "sampler", None)
+    if partners is not None and _replica(partners) != _replica(sampler):
+        raise ValueError(
+            "Expected two samplers of one replica. Received: (replica, num_replicas)="
+            f"{_replica(sampler)} and {_replica(partners)}. Give both the same."
+        )
 
-    def batch(step, indices):
+    def examples_at(indices, numbers):
         x, y = gather(indices)
         if augmenter is None:
-            return _as_numbers(x, y)
-        # The position in the one stream of all replicas: no two draws of an example are alike.
-        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        position = position * sampler.num_replicas + sampler.replica
-        return _as_numbers(*_augment(augmenter, x, y, tf.gather(labels, indices), position))
+            return x, y
+        return _augment(augmenter, x, y, tf.gather(labels, indices), numbers)
 
-    indices = sampler.dataset(start_step * batch_size).batch(batch_size, drop_remainder=True)
-    steps = tf.data.Dataset.counter(start_step)
-    batches = tf.data.Dataset.zip(steps, indices)
+    def batch(step, indices, partner_indices=None):
+        # The position in the one stream of all replicas: no two draws of an example are alike.
+        numbers = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        numbers = numbers * sampler.num_replicas + sampler.replica
+        x, y = examples_at(indices, numbers)
+        if mixing is None:
+            return _as_numbers(x, y)
+        if partner_indices is None:
+            # The stream is in random order, so the next example is as random as any.
+            partner = tf.nest.map_structure(lambda v: tf.roll(v, -1, axis=0), (x, y))
+        else:
+            partner = examples_at(partner_indices, -1 - numbers)
+        return _as_numbers(*mixing(x, y, *partner, numbers))
+
+    streams = [tf.data.Dataset.counter(start_step), sampler.batches(batch_size, start_step)]
+    if partners is not None:
+        streams.append(partners.batches(batch_size, start_step))
+    batches = tf.data.Dataset.zip(*streams)
     return batches.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def _replica(sampler):
+    return sampler.replica, sampler.num_replicas
 
 
 def _augment(augmenter, x, y, labels, position):
@@ -123,16 +160,28 @@ def _augment(augmenter, x, y, labels, position):
 
 def _gatherer(records):
     """Function from a batch of indices to that batch of `(x, y)`."""
-    x, y = _on_cpu(records.x), tf.nest.map_structure(_on_cpu, records.y)
+    x, y = _reader(records.x), tf.nest.map_structure(_reader, records.y)
+    return lambda indices: (x(indices), tf.nest.map_structure(lambda read: read(indices), y))
 
-    def gather(indices):
-        return tf.gather(x, indices), tf.nest.map_structure(lambda v: tf.gather(v, indices), y)
 
-    return gather
+def _reader(array):
+    """Function from a batch of indices to those elements of `array`, in memory or lazy."""
+    if not is_lazy(array) and array.nbytes <= MAX_TENSOR_BYTES:
+        array = _on_cpu(array)
+        return lambda indices: tf.gather(array, indices)
+
+    def read(indices):
+        batch = tf.numpy_function(array.__getitem__, [indices], array.dtype, stateful=False)
+        return tf.ensure_shape(batch, (*indices.shape, *array.shape[1:]))
+
+    return read
 
 
 def _as_numbers(x, y):
-    return tf.cast(x, tf.float32), tf.nest.map_structure(lambda v: tf.cast(v, tf.int32), y)
+    """x as float32; y as int32, class distributions as they are."""
+    return tf.cast(x, tf.float32), tf.nest.map_structure(
+        lambda v: tf.cast(v, tf.int32) if v.dtype.is_integer else v, y
+    )
 
 
 def _on_cpu(array):

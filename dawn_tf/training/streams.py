@@ -19,8 +19,7 @@ _SHIFT_AND_FLIP = {
     "jitter": 0.0,
     "shift": 4,
     "fill": "zero",
-    "p_head": 1.0,
-    "p_tail": 1.0,
+    "p_tail": 0.5,
 }
 AUGMENTATION = {
     "cifar10_lt": _SHIFT_AND_FLIP,
