@@ -8,25 +8,40 @@ from dawn_tf.losses.auxiliary import with_auxiliary
 from dawn_tf.losses.class_weights import effective_number_weights, prior_from_counts
 from dawn_tf.losses.focal import Focal, focal
 from dawn_tf.losses.hybrid import DAWNLoss
+from dawn_tf.losses.label_aware_smoothing import LabelAwareSmoothing, label_aware_smoothing
+from dawn_tf.losses.ldam import LDAM, ldam, ldam_margins
 from dawn_tf.losses.logit_adjustment import LogitAdjusted, adjust, logit_adjusted
+from dawn_tf.losses.lovasz_hinge import LovaszHinge, lovasz_hinge
 from dawn_tf.losses.lovasz_softmax import LovaszSoftmax, lovasz_softmax
 from dawn_tf.losses.sobel_edge import SobelEdge, sobel_edge
 from dawn_tf.losses.soft_dice import SoftDice, soft_dice
+from dawn_tf.losses.term_weights import LearnedTermWeights
+from dawn_tf.losses.tversky import Tversky, tversky
 
 __all__ = [
     "DAWNLoss",
     "Focal",
+    "LDAM",
+    "LabelAwareSmoothing",
+    "LearnedTermWeights",
     "LogitAdjusted",
+    "LovaszHinge",
     "LovaszSoftmax",
     "SobelEdge",
     "SoftDice",
+    "Tversky",
     "adjust",
     "effective_number_weights",
     "focal",
+    "label_aware_smoothing",
+    "ldam",
+    "ldam_margins",
     "logit_adjusted",
+    "lovasz_hinge",
     "lovasz_softmax",
     "prior_from_counts",
     "sobel_edge",
     "soft_dice",
+    "tversky",
     "with_auxiliary",
 ]

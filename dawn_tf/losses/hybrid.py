@@ -7,7 +7,7 @@ from dawn_tf.losses.class_weights import effective_number_weights, prior_from_co
 from dawn_tf.losses.focal import check_gamma, focal_term
 from dawn_tf.losses.inputs import pixel_axes, prepare
 from dawn_tf.losses.logit_adjustment import adjust, check_prior, check_tau
-from dawn_tf.losses.lovasz_softmax import check_options, lovasz_term
+from dawn_tf.losses.lovasz_softmax import check_options, lovasz_keys, lovasz_term
 from dawn_tf.losses.sobel_edge import check_norm, sobel_edge_term
 from dawn_tf.losses.soft_dice import soft_dice_term
 
@@ -38,10 +38,12 @@ class DAWNLoss(PerExampleLoss):
         edge_norm: `norm` of `SobelEdge`.
         lovasz_classes, lovasz_method, lovasz_bins: `classes`, `method` and `bins` of
             `LovaszSoftmax`.
+        label_smoothing: Share of each label given to all classes alike, in `[0, 1)`.
         **kwargs: `name`, `reduction` and `dtype` of `keras.losses.Loss`.
 
     Call arguments:
-        y_true: Integer labels, `(batch, height, width)` or `(batch,)`.
+        y_true: Integer labels, `(batch, height, width)` or `(batch,)`, or distributions,
+            `(batch, height, width, num_classes)` or `(batch, num_classes)`.
         y_pred: Logits, `(batch, height, width, num_classes)` or `(batch, num_classes)`.
 
     Raises:
@@ -65,9 +67,10 @@ class DAWNLoss(PerExampleLoss):
         lovasz_classes="present",
         lovasz_method="exact",
         lovasz_bins=1024,
+        label_smoothing=0.0,
         **kwargs,
     ):
-        super().__init__(ignore_class=ignore_class, **kwargs)
+        super().__init__(ignore_class, label_smoothing, **kwargs)
         check_term_weights(w_region, w_lovasz, w_edge, dice_weight)
         check_norm(edge_norm)
         check_options(lovasz_classes, lovasz_method, lovasz_bins)
@@ -102,8 +105,17 @@ class DAWNLoss(PerExampleLoss):
             kwargs["prior"] = prior_from_counts(counts)
         return cls(**kwargs)
 
-    def call(self, y_true, y_pred):
-        inputs = prepare(y_true, adjust(y_pred, self.prior, self.tau), self.ignore_class)
+    def prepare(self, y_true, y_pred):
+        logits = adjust(y_pred, self.prior, self.tau)
+        return prepare(y_true, logits, self.ignore_class, self.label_smoothing)
+
+    def sort_keys(self, y_true, y_pred):
+        if self.lovasz_method == "binned" or not self.w_lovasz:
+            return None
+        return lovasz_keys(self.prepare(y_true, y_pred), self.per_image)
+
+    def values(self, y_true, y_pred, order=None):
+        inputs = self.prepare(y_true, y_pred)
         p = ops.exp(inputs.log_p)
         w_region, w_lovasz, w_edge = self.w_region, self.w_lovasz, self.w_edge
         if not pixel_axes(inputs.valid):
@@ -124,6 +136,7 @@ class DAWNLoss(PerExampleLoss):
                 self.per_image,
                 self.lovasz_method,
                 self.lovasz_bins,
+                order,
             )
         if w_edge:
             loss += w_edge * sobel_edge_term(p, inputs, self.edge_norm, self.class_weights)

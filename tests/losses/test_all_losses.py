@@ -24,6 +24,10 @@ CASES = {
     "dawn_batch": lambda **k: losses.DAWNLoss(
         per_image=False, lovasz_method="binned", edge_norm="l2", **k
     ),
+    "tversky": lambda **k: losses.Tversky(class_weights=WEIGHTS, **k),
+    "tversky_focal_batch": lambda **k: losses.Tversky(gamma=4 / 3, per_image=False, **k),
+    "ldam": lambda **k: losses.LDAM([90, 30, 9, 1], scale=3, class_weights=WEIGHTS, **k),
+    "label_aware": lambda **k: losses.LabelAwareSmoothing([90, 30, 9, 1], **k),
 }
 
 
@@ -33,7 +37,10 @@ def each_loss(without=()):
 
 
 every_loss = each_loss()
-per_image_losses = each_loss(("soft_dice_batch", "lovasz_batch", "dawn_batch"))
+per_image_losses = each_loss(
+    ("soft_dice_batch", "lovasz_batch", "dawn_batch", "tversky_focal_batch")
+)
+sharp_losses = each_loss(("label_aware",))
 flat_losses = each_loss(("edge",))
 SHAPE = (3, 6, 7)
 
@@ -87,6 +94,128 @@ def test_is_the_same_when_compiled(make, random_case, compiled):
     loss = make(ignore_class=255)
     got = compiled(lambda y, z: loss.call(y, z))(labels, logits)
     np.testing.assert_allclose(got, values(loss, labels, logits), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dawn", "dawn_batch", "lovasz_batch"])
+def test_gradient_in_a_graph_is_that_of_eager_mode(name, random_case, value_and_gradient):
+    labels, logits = random_case(SHAPE, void=0.2)
+    loss, upstream = CASES[name](ignore_class=255), np.float32([1, 0, 3])
+    want = value_and_gradient(lambda z: ops.sum(loss.call(labels, z) * upstream), logits)[1]
+
+    def total(labels, logits):
+        return ops.sum(loss.call(labels, logits) * upstream)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        got = jax.jit(jax.grad(total, argnums=1))(labels, logits)
+    else:
+        import tensorflow as tf
+
+        batch_unknown = [
+            tf.TensorSpec((None, *labels.shape[1:]), tf.int64),
+            tf.TensorSpec((None, *logits.shape[1:])),
+        ]
+
+        @tf.function(input_signature=batch_unknown)
+        def differentiate(labels, logits):
+            with tf.GradientTape() as tape:
+                tape.watch(logits)
+                value = total(labels, logits)
+            return tape.gradient(value, logits)
+
+        got = differentiate(labels, logits)
+    np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-7)
+
+
+def soft(labels):
+    """The labels as distributions, all 0 at void pixels."""
+    return np.float32(np.arange(4) == labels[..., None])
+
+
+@every_loss
+def test_one_hot_labels_are_integer_labels(make, random_case, value_and_logit_gradient):
+    labels, logits = random_case(SHAPE, void=0.2)
+    labels[1] = 255
+    want = value_and_logit_gradient(make(ignore_class=255), labels, logits)
+    for dtype in ("float32", "int64"):
+        got = value_and_logit_gradient(make(), soft(labels).astype(dtype), logits)
+        np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
+        np.testing.assert_allclose(got[1], want[1], rtol=1e-3, atol=1e-7)
+
+
+@every_loss
+def test_a_share_of_the_void_class_makes_a_pixel_void(make, random_case):
+    labels, logits = random_case(SHAPE)
+    mixed = soft(labels)
+    mixed[0, 2, 3] = [0.5, 0.0, 0.5, 0.0]
+    labels[0, 2, 3] = 2
+    got = values(make(ignore_class=2), mixed, logits)
+    np.testing.assert_allclose(got, values(make(ignore_class=2), labels, logits), rtol=1e-5)
+
+
+@every_loss
+def test_label_smoothing_gives_every_class_a_share(make, random_case, value_and_logit_gradient):
+    labels, logits = random_case(SHAPE, void=0.2)
+    labels[:, 0, :4] = np.arange(4)  # Every class is present in every image.
+    void = (labels == 255)[..., None]
+    smoothed = np.where(void, 0, np.float32(0.8 * soft(labels) + 0.2 / 4)).astype("float32")
+    want = value_and_logit_gradient(make(), smoothed, logits)
+    for y in (labels, soft(labels)):
+        got = value_and_logit_gradient(make(ignore_class=255, label_smoothing=0.2), y, logits)
+        np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
+        np.testing.assert_allclose(got[1], want[1], rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("cls", [losses.SoftDice, losses.LovaszSoftmax])
+def test_smoothing_makes_no_class_present(cls, random_case):
+    labels, logits = random_case(SHAPE)
+    labels[labels == 3] = 0
+    without = cls(class_weights=[1, 1, 1, 0], label_smoothing=0.1)
+    got = values(cls(label_smoothing=0.1), labels, logits)
+    np.testing.assert_allclose(got, values(without, labels, logits), rtol=1e-6)
+
+
+@every_loss
+@pytest.mark.parametrize(
+    "row",
+    [[0.5, 0.2, 0.2, 0.0], [1.2, -0.2, 0, 0], [np.nan, 1, 0, 0], [np.inf, 0, 0, 0], [1, -1, 0, 0]],
+    ids=["sum", "negative", "nan", "inf", "sum 0"],
+)
+def test_impossible_distributions_make_their_example_nan(make, row, random_case):
+    labels, logits = random_case(SHAPE)
+    y = soft(labels)
+    y[1, 3, 3] = row
+    np.testing.assert_array_equal(np.isnan(values(make(), y, logits)), [False, True, False])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: losses.SoftDice(),
+        lambda: losses.LovaszSoftmax(classes="all"),
+        lambda: losses.LovaszSoftmax(method="binned"),
+        lambda: losses.SobelEdge(),
+    ],
+    ids=["soft_dice", "lovasz", "lovasz_binned", "edge"],
+)
+def test_predicting_the_soft_labels_scores_0(make, random_case, softmax):
+    _, logits = random_case(SHAPE)
+    assert (values(make(), np.float32(softmax(logits)), logits) < 1e-6).all()
+    assert (values(make(), np.float32(softmax(-logits)), logits) > 0.01).all()
+
+
+@every_loss
+def test_distributions_in_half_precision_are_possible(make, random_case, softmax):
+    labels, logits = random_case(SHAPE)
+    y = ops.cast(np.float32(softmax(-logits)), "bfloat16")
+    assert np.isfinite(values(make(), y, logits)).all()
+
+
+@pytest.mark.parametrize("label_smoothing", [-0.1, 1.0, float("nan")])
+def test_impossible_label_smoothing_is_refused(label_smoothing):
+    with pytest.raises(ValueError, match="Use 0 for the labels as they are"):
+        losses.Focal(label_smoothing=label_smoothing)
 
 
 @every_loss
@@ -262,7 +391,7 @@ def test_one_row_is_finite(make, scale, random_case, value_and_logit_gradient):
     assert np.isfinite(gradient).all()
 
 
-@every_loss
+@sharp_losses
 def test_perfect_prediction_scores_0_with_zero_gradient(make, value_and_logit_gradient):
     labels = np.arange(2 * 6 * 6).reshape(2, 6, 6) // 7 % 4
     value, gradient = value_and_logit_gradient(make(), labels, np.float32(200 * np.eye(4)[labels]))
@@ -287,41 +416,46 @@ def test_large_masks_in_half_precision(
 
 @every_loss
 def test_round_trips_through_serialization(make, random_case):
-    loss = make(ignore_class=255, name="mine", reduction="sum", dtype="float16")
+    loss = make(
+        ignore_class=255, label_smoothing=0.1, name="mine", reduction="sum", dtype="float16"
+    )
     revived = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(revived) is type(loss)
     assert revived.get_config() == loss.get_config()
     assert revived.get_config()["ignore_class"] == 255
+    assert revived.get_config()["label_smoothing"] == 0.1
     labels, logits = random_case(SHAPE, void=0.1)
     np.testing.assert_array_equal(revived(labels, logits), loss(labels, logits))
 
 
 @pytest.mark.parametrize(
     "name",
-    ["Focal", "SoftDice", "LovaszSoftmax", "SobelEdge", "LogitAdjusted", "DAWNLoss"],
+    ["Focal", "SoftDice", "LovaszSoftmax", "SobelEdge", "LogitAdjusted", "DAWNLoss", "Tversky"]
+    + ["LDAM", "LabelAwareSmoothing"],
 )
 def test_every_argument_is_in_the_config(name):
     import inspect
 
     cls = getattr(losses, name)
     arguments = set(inspect.signature(cls).parameters) - {"kwargs"}
-    assert set(cls().get_config()) == arguments | {"name", "reduction"}
+    required = {"class_counts": [2, 1]} if "class_counts" in arguments else {}
+    assert set(cls(**required).get_config()) == arguments | {"name", "reduction"}
 
 
 @every_loss
 @pytest.mark.parametrize(
     "labels, logits",
     [
-        ((2, 4, 4, 4), (2, 4, 4, 4)),
+        ((2, 4, 4, 3), (2, 4, 4, 4)),
         ((2, 4), (2, 4, 4, 4)),
         ((2, 4, 3), (2, 4, 4, 4)),
         ((3, 4, 4), (2, 4, 4, 4)),
         ((), (4,)),
     ],
-    ids=["one-hot", "rank", "size", "batch", "scalar"],
+    ids=["classes", "rank", "size", "batch", "scalar"],
 )
 def test_labels_that_do_not_fit_are_refused(make, labels, logits):
-    with pytest.raises(ValueError, match=r"ops\.argmax\(y_true, axis=-1\)"):
+    with pytest.raises(ValueError, match="or a distribution over the classes"):
         make()(np.zeros(labels), np.zeros(logits, "float32"))
 
 
@@ -339,6 +473,8 @@ VECTORS = [
     (losses.LovaszSoftmax, "class_weights"),
     (losses.SobelEdge, "class_weights"),
     (losses.LogitAdjusted, "prior"),
+    (losses.LogitAdjusted, "class_weights"),
+    (losses.Tversky, "class_weights"),
     (losses.DAWNLoss, "focal_alpha"),
     (losses.DAWNLoss, "class_weights"),
     (losses.DAWNLoss, "prior"),

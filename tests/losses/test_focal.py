@@ -27,6 +27,14 @@ def test_matches_the_formula(gamma, shape, random_case, softmax):
     np.testing.assert_allclose(got, reference(labels, softmax(logits), gamma, alpha), rtol=2e-5)
 
 
+def test_soft_labels_weigh_the_loss_of_every_class(random_case, softmax):
+    _, logits = random_case((3, 4, 5))
+    p, y, alpha = softmax(logits), softmax(-2 * logits), np.array([1.0, 0.5, 3.0, 0.0])
+    want = -(y * alpha * (1 - p) ** 1.5 * np.log(p)).sum(-1).mean((1, 2))
+    got = focal(y.astype("float32"), logits, 1.5, alpha)
+    np.testing.assert_allclose(got, want, rtol=2e-5)
+
+
 def test_gamma_0_is_keras_cross_entropy(random_case):
     labels, logits = random_case((3, 5, 5))
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -35,6 +35,15 @@ def test_without_a_prior_is_keras_cross_entropy(random_case):
     np.testing.assert_allclose(LogitAdjusted()(labels, logits), want, rtol=1e-6)
 
 
+def test_class_weights_weigh_the_cross_entropy_of_each_class(random_case, softmax):
+    labels, logits = random_case((2, 3, 4))
+    weights = np.array([1.0, 0.5, 3.0, 0.0])
+    p = np.take_along_axis(softmax(logits), labels[..., None], -1)[..., 0]
+    want = (weights[labels] * -np.log(p)).mean((1, 2))
+    got = LogitAdjusted(class_weights=weights).call(labels, logits)
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
 def test_counts_serve_as_prior(random_case):
     labels, logits = random_case((5,))
     np.testing.assert_allclose(

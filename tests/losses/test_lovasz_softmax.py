@@ -83,6 +83,25 @@ def test_gradient_matches_differences(
     np.testing.assert_allclose(gradient, want, atol=2e-6)
 
 
+@pytest.mark.parametrize("method", [{}, {"method": "binned", "bins": 8}], ids=["exact", "binned"])
+@pytest.mark.parametrize("per_image", [True, False])
+def test_soft_labels_count_by_their_masses(method, per_image, random_case, softmax):
+    _, logits = random_case((2, 6, 5))
+    y, p = softmax(-2 * logits), softmax(logits)
+    want = []
+    for c in np.ndindex(2 if per_image else 1, 4):
+        truth, q = (a[c[0] : c[0] + 1 if per_image else None, ..., c[1]].ravel() for a in (y, p))
+        errors = np.abs(truth - q)
+        order = np.argsort(-errors)
+        missed, added = np.cumsum(truth[order]), np.cumsum(1 - truth[order])
+        jaccard = 1 - (truth.sum() - missed) / (truth.sum() + added)
+        want.append(errors[order] @ np.diff(jaccard, prepend=0.0))
+    want = np.reshape(want, (-1, 4)).mean(1)
+    got = np.asarray(lovasz_softmax(y.astype("float32"), logits, per_image=per_image, **method))
+    got = got if per_image else [got.mean()]
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1 / 8 if method else 0)
+
+
 @pytest.mark.parametrize("scale", [0.01, 2.0, 20.0], ids=["unsure", "random", "confident"])
 @pytest.mark.parametrize("bins", [1, 16, 1024])
 @pytest.mark.parametrize("per_image", [True, False])

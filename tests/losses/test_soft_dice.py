@@ -43,6 +43,15 @@ def test_values_average_to_the_dice_of_the_batch(shape, random_case, softmax):
     np.testing.assert_allclose(each.mean(), want, rtol=1e-5)
 
 
+def test_soft_labels_are_compared_by_their_distance(random_case, softmax):
+    _, logits = random_case((2, 4, 5))
+    p, y = softmax(logits), softmax(-2 * logits)
+    distance, size = np.abs(y - p).sum((1, 2)), (y + p).sum((1, 2))
+    got = soft_dice(y.astype("float32"), logits, WEIGHTS)
+    want = np.average(distance / size, axis=1, weights=WEIGHTS)
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
 def test_shares_are_those_of_the_examples(softmax):
     labels, logits = np.array([0, 0, 1]), np.float32([[2, 0], [0, 1], [0, 3]])
     p = softmax(logits)

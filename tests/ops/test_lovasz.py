@@ -112,6 +112,25 @@ def test_bin_weights_are_the_mean_over_all_orders(others, positives, above):
     np.testing.assert_allclose(got[0], [want[-1], want[above + 1]], rtol=0.01)
 
 
+@pytest.mark.parametrize("function", [sorted_weights, binned_weights])
+def test_masses_that_are_0_or_1_are_labels(function):
+    rng = np.random.default_rng(5)
+    errors, truth = rng.random((2, 40)), rng.random((2, 40)) < 0.3
+    valid = rng.random((2, 40)) < 0.8
+    arrays = [np.float32(x) for x in (errors * valid, truth & valid, valid)]
+    np.testing.assert_allclose(function(*arrays, hard=True), function(*arrays), rtol=1e-6)
+
+
+@pytest.mark.parametrize("function", [sorted_weights, binned_weights])
+@pytest.mark.parametrize("mass", [1e-20, 1e-3, 0.5])
+def test_weights_of_soft_labels_sum_to_1_and_are_not_negative(function, mass):
+    rng = np.random.default_rng(6)
+    y = mass * rng.random(1000)
+    weights = np.asarray(function(*rows(rng.random(1000), y, np.ones(1000))))[0]
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights.sum(dtype="float64"), 1, rtol=1e-5)
+
+
 def test_an_absent_class_has_its_largest_error():
     errors = [0.3, 0.9, 0.2]
     arrays = rows(errors, [0, 0, 0], [1, 1, 1])
