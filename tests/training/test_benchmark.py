@@ -100,26 +100,28 @@ def scores(folder):
 
 @pytest.mark.slow
 def test_a_benchmark_killed_twice_ends_with_the_same_table(tmp_path):
-    grid = write(tmp_path)
+    short = GRID.replace("[0, 1]", "[0]").replace("[datasets.small]", "[unused]")
+    grid = write(tmp_path, short)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     process = start(grid, whole)
     out, _ = process.communicate(timeout=900)
     assert process.returncode == 0, out
-    assert "[5/5]" in out and "0 of 5 cells are there" in out
+    assert "[2/2]" in out and "0 of 2 cells are there" in out
 
     for state in ("digits-cross_entropy-seed0-*", "digits-dawn-seed0-*"):
         process = start(grid, broken)
         # Killed within this run, after its first epoch.
         deadline = time.monotonic() + 600
         while not list((broken / "runs" / "tiny").glob(f"{state}/network_0/state.npz")):
-            assert time.monotonic() < deadline and process.poll() is None
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.stdout.read()
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
     process = start(grid, broken)
     out, _ = process.communicate(timeout=900)
     assert process.returncode == 0, out
-    assert "0 of 5 cells" not in out
+    assert "1 of 2 cells are there" in out
     assert scores(broken) == scores(whole)
     for name in scores(whole):
         ours, theirs = (np.load(f / "results" / "tiny" / f"{name}.npz") for f in (broken, whole))
@@ -128,7 +130,7 @@ def test_a_benchmark_killed_twice_ends_with_the_same_table(tmp_path):
 
     process = start(grid, whole)
     out, _ = process.communicate(timeout=120)
-    assert process.returncode == 0 and "5 of 5 cells are there" in out
+    assert process.returncode == 0 and "2 of 2 cells are there" in out
 
 
 @pytest.mark.slow
@@ -137,5 +139,5 @@ def test_a_cell_that_fails_is_named_and_the_others_go_on(tmp_path):
     process = start(write(tmp_path, text), tmp_path, "--hours", "1")
     out, _ = process.communicate(timeout=900)
     assert process.returncode == 1
-    assert "digits-dawn-seed0 failed: error: Expected one of" in out
+    assert "digits-dawn-seed0 failed: error: Expected" in out
     assert "digits-cross_entropy-seed0" in scores(tmp_path)
