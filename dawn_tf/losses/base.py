@@ -1,8 +1,8 @@
 import keras
 from keras import ops
 
+from dawn_tf.backend.compile import call_compiled
 from dawn_tf.losses.inputs import check_label_smoothing
-from dawn_tf.ops.compile import call_compiled
 
 
 class PerExampleLoss(keras.losses.Loss):
@@ -50,8 +50,7 @@ class PerExampleLoss(keras.losses.Loss):
         return None
 
     def call(self, y_true, y_pred):
-        independent = self.per_image and len(y_pred.shape) > 2
-        return call_compiled(self.values, y_true, y_pred, independent, self.sort_keys)
+        return call_compiled(self.values, y_true, y_pred, self.per_image, self.sort_keys)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         shape = () if sample_weight is None else ops.convert_to_tensor(sample_weight).shape

@@ -1,12 +1,15 @@
 import dataclasses
 
+from dawn_tf.data.resampling import METHODS as OVERSAMPLINGS
 from dawn_tf.data.shares import SCHEDULES, TARGETS
+from dawn_tf.models import names
 from dawn_tf.models.registry import ON_ANY_ENCODER
 from dawn_tf.training.loss_choices import LOSSES
-from dawn_tf.training.options import with_options
+from dawn_tf.training.options import option_users, with_options
 from dawn_tf.training.recipes import RECIPES
 from dawn_tf.training.second_stage import METHODS
 from dawn_tf.training.streams import MIXINGS
+from dawn_tf.training.table_rivals import RIVALS
 
 DECISIONS = ("argmax", "threshold", "prior_power", "class_weights")
 SCORES = ("accuracy", "macro_f1", "balanced_accuracy", "minority_recall", "pr_auc", "miou")
@@ -37,7 +40,9 @@ class TrainConfig:
     task: str | None = _field(None, "classification or segmentation")
     protocol: str | None = _field(None, "how the data is split; see docs/data.md")
     image_size: int | None = _field(None, "side in pixels that images are resized to")
-    model: str = _field("dawn", "network: dawn, or a rival; see docs/network.md")
+    model: str = _field(
+        "dawn", "dawn, or a rival: a network, or for rows a forest; see docs/methods.md"
+    )
     encoder: str | None = _field(
         None, "unet, resnet32, resnet50, mit_b0 .. mit_b5, tabular or hub:PRESET"
     )
@@ -72,6 +77,11 @@ class TrainConfig:
         "index",
         "how shares are reached: by index, or by rejection",
         choices=("index", "rejection"),
+    )
+    oversampling: str = _field(
+        "none",
+        "examples added to the training part or removed from it, before anything else",
+        choices=OVERSAMPLINGS,
     )
     tau: float | None = _field(None, "strength of the prior adjustment; 0 switches it off")
     cross_attention: bool | None = _field(None, "attention between the decoders")
@@ -111,6 +121,9 @@ class TrainConfig:
             # The others are known by the encoder they have.
             defaults.pop("encoder", None)
             defaults.pop("width", None)
+        if self.model in RIVALS:
+            kept = {name: defaults.get(name) for name in ("task", "decision")}
+            defaults = {**kept, "monitor": "pr_auc"}
         values = {
             name: defaults.get(name)
             for name, value in vars(self).items()
@@ -122,8 +135,10 @@ class TrainConfig:
     def run_name(self):
         """A folder name that tells runs apart by what matters most."""
         method = None if self.method == "none" else self.method
-        loss = self.loss or self.recipe
-        parts = [self.dataset, self.task, self.model, loss, method, f"seed{self.seed}"]
+        loss = None if self.model in RIVALS else self.loss or self.recipe
+        oversampling = None if self.oversampling == "none" else self.oversampling
+        parts = [self.dataset, self.task, self.model, loss, oversampling, method]
+        parts.append(f"seed{self.seed}")
         # TFDS names can hold a config and a version.
         return "-".join(part for part in parts if part).replace("/", "_").replace(":", "_")
 
@@ -133,6 +148,18 @@ class TrainConfig:
 
     def check(self):
         """Raises `ValueError` for values no run can have."""
+        if self.model not in (*names(), *RIVALS):
+            raise ValueError(
+                f"Expected model to be one of {', '.join(names())}, or for rows "
+                f"{', '.join(RIVALS)}. Received: model={self.model!r}. Choose one of them."
+            )
+        for field in dataclasses.fields(self):
+            value, choices = getattr(self, field.name), field.metadata.get("choices")
+            if choices and value is not None and value not in choices:
+                raise ValueError(
+                    f"Expected {field.name} to be one of {', '.join(choices)}. Received: "
+                    f"{field.name}={value!r}. Choose one of them."
+                )
         for name in (*_AT_LEAST_1, "schedule_epochs"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -142,7 +169,9 @@ class TrainConfig:
                 'Expected decision="argmax" for masks. Received: '
                 f"decision={self.decision!r}. Leave it out."
             )
-        if self.recipe in ("dawn", "paper") and self.model != "dawn" and self.loss is None:
+        if self.model in RIVALS:
+            _check_rival(self)
+        elif self.recipe in ("dawn", "paper") and self.model != "dawn" and self.loss is None:
             raise ValueError(
                 f'Expected recipe "cross_entropy" or "balanced_softmax", or a loss, with '
                 f"model={self.model!r}. Received: recipe={self.recipe!r}. That one is for the dual "
@@ -150,6 +179,38 @@ class TrainConfig:
             )
 
 
+def _check_rival(config):
+    """Raises `ValueError` for what only networks have."""
+    known = {*_OF_RIVALS, *option_users()}
+    given = [
+        f"{field.name}={getattr(config, field.name)!r}"
+        for field in dataclasses.fields(config)
+        if field.name not in known and getattr(config, field.name) != field.default
+    ]
+    if config.monitor not in (None, "pr_auc"):
+        given.append(f"monitor={config.monitor!r}")
+    if given:
+        raise ValueError(
+            f"Expected options that model={config.model!r} has: data, oversampling, decision, "
+            f"seed. Received: {', '.join(given)}. Leave that out; it is for networks."
+        )
+
+
+_OF_RIVALS = (
+    "dataset",
+    "source",
+    "data_dir",
+    "download",
+    "in_memory",
+    "task",
+    "protocol",
+    "model",
+    "oversampling",
+    "monitor",
+    "decision",
+    "seed",
+    "out",
+)
 _AT_LEAST_1 = ("epochs", "batch_size", "networks", "steps_per_epoch", "image_size")
 
 _COMMON = {

@@ -10,7 +10,6 @@ from dawn_tf.data.lazy import chunks
 from dawn_tf.data.pipeline import evaluation_batches, training_batches
 from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
-from dawn_tf.metrics import minority_classes
 from dawn_tf.training import second_stage
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
 from dawn_tf.training.checkpoints import load_state
@@ -36,6 +35,23 @@ def build_model(config, data):
     return models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
 
 
+def losses_of(config, data, prior):
+    """`(loss, loss_weights)` for `compile`; `prior` as in `make_loss`."""
+    # With a loss of its own a rival needs no recipe, least of all the dual decoder's.
+    of_rival = config.loss is not None and config.model != "dawn"
+    return make_loss(
+        "cross_entropy" if of_rival else config.recipe,
+        data.task,
+        len(data.input_shape),
+        data.class_counts,
+        prior,
+        config.tau,
+        data.ignore_class,
+        config.loss,
+        config.label_smoothing,
+    )
+
+
 def make_optimizer(config, steps):
     """AdamW with a tenth of warm-up, cosine to zero, and a moving average of the weights."""
     warmup = max(1, steps // 10)
@@ -51,8 +67,33 @@ def make_optimizer(config, steps):
     )
 
 
-def train_network(config, data, folder, seed):
+def compile_model(config, model, loss, loss_weights, steps):
+    """Compiles `model` for so many steps in all."""
+    optimizer = make_optimizer(config, steps)
+    # Decay pulls kernels towards zero; biases and normalisation have no reason to be there.
+    optimizer.exclude_from_weight_decay(
+        var_list=[v for v in model.trainable_variables if len(v.shape) < 2]
+    )
+    model.compile(
+        optimizer,
+        loss,
+        loss_weights,
+        jit_compile={"on": True, "off": False}.get(
+            config.xla, bool(tf.config.list_physical_devices("GPU"))
+        ),
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def train_network(config, data, folder, seed, minority):
     """Trains one network, or goes on where a killed run stopped.
+
+    Args:
+        config: Resolved `TrainConfig`.
+        data: `DataSplits` to train on, resampled or as it was read.
+        folder: Of this network.
+        seed: Of weights, order and augmentation.
+        minority: Classes whose recall is "minority_recall".
 
     Returns:
         `(best, last, history)`: the model at its best epoch and as it ended (both with averaged
@@ -74,19 +115,7 @@ def train_network(config, data, folder, seed):
             )
         )
     first_shares = sampler.prior if schedule is None else sampler.shares(0)
-    # With a loss of its own a rival needs no recipe, least of all the dual decoder's.
-    of_rival = config.loss is not None and config.model != "dawn"
-    loss, loss_weights = make_loss(
-        "cross_entropy" if of_rival else config.recipe,
-        data.task,
-        len(data.input_shape),
-        data.class_counts,
-        trained_prior(data, first_shares, mixing),
-        config.tau,
-        data.ignore_class,
-        config.loss,
-        config.label_smoothing,
-    )
+    loss, loss_weights = losses_of(config, data, trained_prior(data, first_shares, mixing))
     schedules = []
     if schedule is not None:
         schedules.append(schedule)
@@ -94,20 +123,7 @@ def train_network(config, data, folder, seed):
     if config.drw is not None:
         schedules.append(DeferredReweighting(data.class_counts, config.drw))
         loss = schedules[-1].follow(loss)
-    optimizer = make_optimizer(config, steps * config.epochs)
-    # Decay pulls kernels towards zero; biases and normalisation have no reason to be there.
-    optimizer.exclude_from_weight_decay(
-        var_list=[v for v in model.trainable_variables if len(v.shape) < 2]
-    )
-    model.compile(
-        optimizer,
-        loss,
-        loss_weights,
-        jit_compile={"on": True, "off": False}.get(
-            config.xla, bool(tf.config.list_physical_devices("GPU"))
-        ),
-    )
-    optimizer.build(model.trainable_variables)
+    compile_model(config, model, loss, loss_weights, steps * config.epochs)
 
     state, best = folder / "state.npz", folder / "best.npz"
     progress = {"history": []}
@@ -123,7 +139,6 @@ def train_network(config, data, folder, seed):
         mixing=mixing,
     )
     val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
-    minority = minority_classes(data.class_counts)
 
     def validate():
         scores, _ = evaluate(
@@ -147,10 +162,10 @@ def train_network(config, data, folder, seed):
             )
     last = _snapshot(model)
     load_state(best, model.variables)
-    chosen = _copy(model)
+    chosen = uncompiled_copy(model)
     if config.method != "none":
         _second_stage(config, data, chosen, steps, seed)
-        chosen = _copy(chosen)  # Without the second stage's optimizer.
+        chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.
     return chosen, last, progress["history"]
 
 
@@ -181,10 +196,11 @@ def steps_per_epoch(config, data):
 def _snapshot(model):
     """An uncompiled copy of `model` with averaged weights."""
     with averaged_weights(model):
-        return _copy(model)
+        return uncompiled_copy(model)
 
 
-def _copy(model):
+def uncompiled_copy(model):
+    """A copy of `model` with its weights, without optimizer and losses."""
     # Not clone_model, which compiles the copy with the losses, the scheduled ones among them.
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())

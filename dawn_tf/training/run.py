@@ -3,29 +3,27 @@
 import dataclasses
 import json
 import pathlib
-import platform
 import shutil
-import subprocess
 import time
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-import dawn_tf
 from dawn_tf import data as dawn_data
-from dawn_tf.calibration import choose_class_weights, choose_prior_power
-from dawn_tf.data.pipeline import evaluation_batches
-from dawn_tf.evaluation import choose_threshold, evaluate, save_outputs, write_json
-from dawn_tf.evaluation.shots import shot_recall
+from dawn_tf.data.resampling import resample
+from dawn_tf.evaluation import save_outputs, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.callbacks import best_epoch
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.options import given_options
+from dawn_tf.training.provenance import current_commit, provenance
+from dawn_tf.training.scoring import score
 from dawn_tf.training.streams import label_names, make_sampler
 from dawn_tf.training.summary import write_summary
+from dawn_tf.training.table_rivals import RIVALS
+from dawn_tf.training.table_run import train_rival
 
 # Fields that change neither the weights nor the scores of a run.
 _INCIDENTAL = ("data_dir", "download", "in_memory", "out")
@@ -36,8 +34,9 @@ def train(config):
 
     The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
     `model.keras`, `metrics.json`, `outputs_<part>.npz` (labels and probabilities), `figures/`,
-    `report.html` and `saved_models/<dataset>/<version>/`. The same command after a kill goes on
-    from the last whole epoch; after the end it gives back the scores.
+    `report.html` and `saved_models/<dataset>/<version>/`; what a rival that is no network leaves
+    instead, `train_rival` says. The same command after a kill goes on from the last whole epoch;
+    after the end it gives back the scores.
 
     Raises:
         ValueError: for a config no run can have, a folder that holds another run, or bad data.
@@ -50,21 +49,27 @@ def train(config):
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
+    commit = current_commit()  # At the start: the checkout may move on while a run lasts.
+    # What is trained on; validation, test and what is counted in them stay as they are.
+    resampled = resample(data, config.oversampling, config.seed)
+    if config.model in RIVALS:
+        return train_rival(config, data, resampled, run, commit)
     build_model(config, data)  # Raises, if at all, before anything is written.
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / "config.json", dataclasses.asdict(config))
 
-    commit = _commit()  # At the start: the checkout may move on while a run lasts.
+    minority = minority_classes(data.class_counts)
     started = time.monotonic()
     trained = [
-        train_network(config, data, run / f"network_{k}", seed=config.seed * 1000 + k)
+        train_network(config, resampled, run / f"network_{k}", config.seed * 1000 + k, minority)
         for k in range(config.networks)
     ]
     seconds = time.monotonic() - started
     best, last, histories = zip(*trained, strict=True)
     best, last = AveragedNetworks(best), AveragedNetworks(last)
-    metrics, outputs = _score(best, config, data)
-    metrics["last_epoch"], _ = _score(last, config, data)
+    batch_size = max(config.batch_size, 64)
+    metrics, outputs = score(best, config, data, batch_size)
+    metrics["last_epoch"], _ = score(last, config, data, batch_size)
     for part, arrays in outputs.items():
         save_outputs(run / f"outputs_{part}.npz", **arrays)
     metrics["selection"] = {
@@ -72,8 +77,8 @@ def train(config):
         "epochs": [best_epoch(history, config.monitor) + 1 for history in histories],
         "epochs_run": [len(history) for history in histories],
     }
-    metrics["sampling"] = realised_sampling(config, data, len(histories[0]))
-    metrics["run"] = _provenance(best, seconds, commit)
+    metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
+    metrics["run"] = provenance(best, seconds, commit)
     _save_model(best, run / "model.keras")
     if data.encoder is not None:
         (run / "encoder.json").write_text(data.encoder.to_json())
@@ -132,7 +137,8 @@ def realised_sampling(config, data, epochs):
 
 def _is_finished(run, config):
     """Whether `run` holds this run's end; raises if it holds epochs of another run."""
-    if not (run / "config.json").exists() or not (run / "network_0" / "state.npz").exists():
+    begun = (run / "network_0" / "state.npz").exists() or (run / "metrics.json").exists()
+    if not (run / "config.json").exists() or not begun:
         return False
     former = json.loads((run / "config.json").read_text())
     wanted = json.loads(json.dumps(dataclasses.asdict(config)))
@@ -149,75 +155,7 @@ def _is_finished(run, config):
     return (run / "metrics.json").exists()
 
 
-def _score(model, config, data):
-    """`(scores, outputs)` on validation and, once everything is chosen, on test."""
-    options = {
-        "task": data.task,
-        "class_names": data.class_names,
-        "minority": minority_classes(data.class_counts),
-        "ignore_class": data.ignore_class,
-        "from_logits": False,
-    }
-    batches = {
-        part: evaluation_batches(data.parts[part], max(config.batch_size, 64))
-        for part in ("val", "test")
-    }
-    decision = {"rule": config.decision, "value": None}
-    if config.decision != "argmax" and data.task == "classification":
-        _, raw = evaluate(model, batches["val"], **options)
-        decision.update(_choose(config.decision, raw["y_true"], raw["probabilities"], data))
-    scores, outputs = {"decision": decision}, {}
-    # The groups of the long-tail literature go by the whole training set, validation included.
-    counts = sum(
-        np.bincount(data.parts[part].sampling_labels, minlength=len(label_names(data)))
-        for part in ("train", "val")
-    )
-    for part in ("val", "test"):
-        scores[part], outputs[part] = evaluate(
-            model, batches[part], decision=decision["value"], **options
-        )
-        if data.task == "classification" and data.num_classes > 2:
-            matrix = np.array(scores[part]["confusion_matrix"])
-            scores[part]["shots"] = shot_recall(matrix, counts)
-    return scores, outputs
-
-
-def _choose(rule, y_true, probabilities, data):
-    """The decision of highest macro-F1 on validation, for `metrics.json`."""
-    if rule == "threshold":
-        return {"value": choose_threshold(y_true, probabilities[:, 1])}
-    if rule == "class_weights":
-        return {"value": choose_class_weights(y_true, probabilities).tolist()}
-    weights, power = choose_prior_power(y_true, probabilities, data.class_counts)
-    return {"value": weights.tolist(), "prior_power": power}
-
-
 def _save_model(model, path):
     partial = path.with_name("partial." + path.name)
     model.save(partial)
     partial.replace(path)
-
-
-def _provenance(model, seconds, commit):
-    return {
-        "seconds_this_process": round(seconds, 1),
-        "parameters": model.count_params(),
-        "versions": {
-            "dawn_tf": dawn_tf.__version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "commit": commit,
-    }
-
-
-def _commit():
-    """Commit of the checkout the package runs from, or `None` for an installed package."""
-    root = pathlib.Path(dawn_tf.__file__).parents[1]
-    try:
-        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

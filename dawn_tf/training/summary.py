@@ -27,18 +27,28 @@ _SHOWN = 4  # Example images in a figure.
 def print_summary(config, metrics):
     """Prints the scores of a finished run and where its files are."""
     console = Console(highlight=False)
-    epochs = ", ".join(str(epoch) for epoch in metrics["selection"]["epochs"])
-    table = Table(title=config.run_name(), caption=f"best epoch by {config.monitor}: {epochs}")
-    columns = {
-        "validation": metrics["val"],
-        "test": metrics["test"],
-        "test, last epoch": metrics["last_epoch"]["test"],
-    }
+    table = Table(title=config.run_name(), caption=_selection(metrics["selection"]))
+    columns = {"validation": metrics["val"], "test": metrics["test"]}
+    if "last_epoch" in metrics:
+        columns["test, last epoch"] = metrics["last_epoch"]["test"]
     console.print(_headline(table, columns))
     console.print(_by_class(metrics["test"], "test, by class"))
     console.print(_decision(metrics["decision"]))
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
-    console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
+    if metrics["saved_model"]:
+        console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
+    else:
+        console.print(f"no SavedModel; scikit-learn's: {config.out}/model.joblib", soft_wrap=True)
+
+
+def _selection(selection):
+    """What validation selected, in a line."""
+    if "epochs" in selection:
+        epochs = ", ".join(str(epoch) for epoch in selection["epochs"])
+        return f"best epoch by {selection['monitor']}: {epochs}"
+    if selection["trees"]:
+        return f"trees by {selection['monitor']}: {selection['trees']}"
+    return "validation selected nothing but the decision"
 
 
 def _decision(decision):
@@ -98,10 +108,10 @@ def write_summary(run, config, data, model, metrics, outputs, histories):
         run: The folder.
         config: Its resolved `TrainConfig`.
         data: `DataSplits`.
-        model: One trained network, for maps and masks.
+        model: One trained network, for maps and masks; a rival for rows needs none.
         metrics: As in `metrics.json`.
         outputs: What `evaluate` gave beside the test scores.
-        histories: One list of epochs a network.
+        histories: One list of epochs a network; none for a rival without epochs.
     """
     try:
         from dawn_tf.evaluation import report
@@ -135,14 +145,14 @@ def write_summary(run, config, data, model, metrics, outputs, histories):
         "Reliability, test",
         report.reliability(bins, test["calibration"]["ece"]),
     )
-    history = histories[0]
-    figures["training_curves"] = (
-        "Training",
-        report.training_curves(
-            {key: [row[key] for row in history] for key in history[0] if key != "epoch"},
-            best_epoch(history, config.monitor) + 1,
-        ),
-    )
+    for history in histories[:1]:
+        figures["training_curves"] = (
+            "Training",
+            report.training_curves(
+                {key: [row[key] for row in history] for key in history[0] if key != "epoch"},
+                best_epoch(history, config.monitor) + 1,
+            ),
+        )
     if config.model == "dawn" and config.fusion == "gate" and len(data.input_shape) == 3:
         figures["decoder_maps"] = ("Gate and decoders", _decoder_maps(report, model, data))
     listed = []

@@ -1,7 +1,7 @@
 """Compiling a loss by XLA where the backend would run it operation by operation.
 
-This is the one compute file that imports TensorFlow, and only on that backend: Keras can compile a
-whole training step (`jit_compile`), which on a CPU slows convolutions, but not a part of it.
+TensorFlow is imported on that backend only: Keras can compile a whole training step
+(`jit_compile`), which on a CPU slows convolutions, but not a part of it.
 """
 
 import keras
@@ -13,8 +13,9 @@ from dawn_tf.ops.lovasz import flat_order
 def call_compiled(function, labels, logits, independent, sort_keys=None):
     """`function(labels, logits)`, compiled for a TensorFlow graph; as it is anywhere else.
 
-    JAX compiles the step around it, and in eager mode compiling would cost more than it saves.
-    So does a size in space that is not known before the graph runs: each would be compiled anew.
+    JAX compiles the step around it, and in eager mode compiling would cost more than it saves. So
+    it would without space, where there is little to compute, and for a size in space that is not
+    known before the graph runs: each would be compiled anew.
 
     Args:
         function: Gives one value per example, `(batch,)`, and is differentiable in the logits.
@@ -25,7 +26,7 @@ def call_compiled(function, labels, logits, independent, sort_keys=None):
             takes as its third argument, or `None`. The sort itself is left to TensorFlow, which
             is several times faster at it than XLA.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or len(logits.shape) < 3:
         return function(labels, logits)
     import tensorflow as tf
 

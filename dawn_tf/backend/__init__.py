@@ -1,0 +1,1 @@
+"""What Keras has no common name for: the one room of compute that asks which backend runs."""

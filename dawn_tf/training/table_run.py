@@ -1,0 +1,66 @@
+"""A run without a network: a rival for rows, in the same folder as other runs."""
+
+import dataclasses
+import time
+
+import joblib
+import numpy as np
+
+from dawn_tf.evaluation import save_outputs, write_json
+from dawn_tf.training.provenance import provenance
+from dawn_tf.training.scoring import score
+from dawn_tf.training.streams import label_names
+from dawn_tf.training.summary import write_summary
+from dawn_tf.training.table_rivals import fit_rival
+
+_BATCH = 2**16  # Forests take longer to start than to answer.
+
+
+def train_rival(config, data, resampled, run, commit):
+    """Fits the rival that `config.model` names and writes its run folder.
+
+    `config.json`, `metrics.json`, `outputs_<part>.npz`, `figures/` and `report.html` are as of
+    networks, without the scores of a last epoch. `model.joblib` holds the scikit-learn classifier;
+    there is no SavedModel.
+
+    Args:
+        config: Resolved `TrainConfig`.
+        data: `DataSplits` as it was read.
+        resampled: The same with the training part to fit on.
+        run: Folder, made here.
+        commit: See `provenance`.
+
+    Returns: what `metrics.json` holds.
+
+    Raises: `ValueError` as `fit_rival` does, before anything is written.
+    """
+    started = time.monotonic()
+    train = resampled.parts["train"]
+    rival = fit_rival(config.model, train, data.parts["val"], config.seed)
+    seconds = time.monotonic() - started
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(run / "config.json", dataclasses.asdict(config))
+    metrics, outputs = score(rival, config, data, _BATCH)
+    for part, arrays in outputs.items():
+        save_outputs(run / f"outputs_{part}.npz", **arrays)
+    metrics["selection"] = {"monitor": config.monitor, "trees": rival.trees}
+    metrics["sampling"] = _each_once(train, label_names(data))
+    metrics["run"] = provenance(rival, seconds, commit)
+    metrics["saved_model"] = None
+    joblib.dump(rival.estimator, run / "model.joblib")
+    if data.encoder is not None:
+        (run / "encoder.json").write_text(data.encoder.to_json())
+    write_summary(run, config, data, None, metrics, outputs["test"], [])
+    # Last: a run folder with metrics.json is a finished run.
+    write_json(run / "metrics.json", metrics)
+    return metrics
+
+
+def _each_once(train, class_names):
+    """As `realised_sampling`: every row that was fitted on, once."""
+    shares = np.bincount(train.sampling_labels, minlength=len(class_names)) / len(train)
+    per_class = {
+        name: {"share": share, "fewest": 1, "mean": 1.0, "most": 1}
+        for name, share in zip(class_names, shares.tolist(), strict=True)
+    }
+    return {"draws": len(train), "per_class": per_class}
