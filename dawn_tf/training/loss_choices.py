@@ -96,7 +96,22 @@ LOSSES = {
 }
 
 
-def choose_loss(name, class_counts, prior, ignore_class=None, label_smoothing=0.0):
+# Where a loss has a Lovász term: what its method is called.
+_LOVASZ_METHOD = {
+    "lovasz": "method",
+    "hybrid": "lovasz_method",
+    "adjusted_hybrid": "lovasz_method",
+}
+
+
+def choose_loss(
+    name,
+    class_counts,
+    prior,
+    ignore_class=None,
+    label_smoothing=0.0,
+    lovasz_method="exact",
+):
     """The loss of that name.
 
     Args:
@@ -104,7 +119,9 @@ def choose_loss(name, class_counts, prior, ignore_class=None, label_smoothing=0.
         class_counts: Examples (pixels) of each class in the training part.
         prior: Class shares of the distribution that is actually sampled.
         ignore_class, label_smoothing: As in the losses.
+        lovasz_method: "exact" or "binned", as in `LovaszSoftmax`.
     """
-    return LOSSES[name](
-        class_counts, prior, ignore_class=ignore_class, label_smoothing=label_smoothing
-    )
+    options = {"ignore_class": ignore_class, "label_smoothing": label_smoothing}
+    if name in _LOVASZ_METHOD:
+        options[_LOVASZ_METHOD[name]] = lovasz_method
+    return LOSSES[name](class_counts, prior, **options)

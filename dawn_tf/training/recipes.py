@@ -76,11 +76,15 @@ def make_loss(
     is_image_class = task == "classification" and input_rank == 3
     tau = (1.0 if is_image_class else 0.0) if tau is None else tau
     sampled = np.asarray(prior, "float64")
+    # Within 1/1024 of the exact value, and the sort of a mask is most of the loss's time.
+    lovasz_method = "binned" if task == "segmentation" else "exact"
     adjustment = (
         {"prior": sampled, "tau": tau} if chosen.prior_adjusted and tau else {"prior": None}
     )
     if loss is not None:
-        output = choose_loss(loss, class_counts, sampled, ignore_class, label_smoothing)
+        output = choose_loss(
+            loss, class_counts, sampled, ignore_class, label_smoothing, lovasz_method
+        )
         if not (chosen.auxiliary and input_rank == 3):
             return output, None
         return with_auxiliary(output, prior=sampled, ignore_class=ignore_class)
@@ -90,7 +94,9 @@ def make_loss(
     if recipe == "dawn" and input_rank == 1:
         only_region = {"w_region": 1.0, "w_lovasz": 0.0, "w_edge": 0.0}
         return DAWNLoss(focal_gamma=0.0, dice_weight=0.01, **only_region, **adjustment), None
-    loss = DAWNLoss.from_class_counts(class_counts, ignore_class=ignore_class, **adjustment)
+    loss = DAWNLoss.from_class_counts(
+        class_counts, ignore_class=ignore_class, lovasz_method=lovasz_method, **adjustment
+    )
     if not chosen.auxiliary:
         return loss, None
     # The detail decoder takes the minority's part even where the fused output is not adjusted.

@@ -88,3 +88,13 @@ def test_a_data_sets_second_task_has_defaults_of_its_own():
 def test_configs_that_no_run_can_have_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig(**values).check()
+
+
+def test_masks_take_the_lovasz_loss_without_a_sort():
+    for options in ({}, {"loss": "hybrid"}):
+        loss, _ = make_loss("dawn", "segmentation", 3, COUNTS, PRIOR, **options)
+        assert loss["output"].lovasz_method == "binned"
+        loss, _ = make_loss("dawn", "classification", 3, COUNTS, PRIOR, **options)
+        assert loss["output"].lovasz_method == "exact"
+    loss, _ = make_loss("cross_entropy", "segmentation", 3, COUNTS, PRIOR, loss="lovasz")
+    assert loss.method == "binned"
