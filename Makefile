@@ -17,14 +17,15 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: .venv/installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 test-jax: .venv/installed-dev
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 tests/ops tests/layers tests/models tests/losses tests/metrics
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not slow" tests/ops tests/layers tests/models tests/losses tests/metrics
 
 # An environment of its own: PyTorch is large and nothing else needs it.
 test-peers: .venv-peers/installed-peers
-	.venv-peers/bin/python -m pytest tests/peers tests/losses/test_backends.py
+	.venv-peers/bin/python -m pytest tests/peers
+	.venv-peers/bin/python -m pytest tests/losses/test_backends.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

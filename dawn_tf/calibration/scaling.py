@@ -40,7 +40,14 @@ class _Scaling:
             return loss + penalty, gradient
 
         start = self._pack_start(num_classes)
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=self._bounds(start))
+        found = minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=self._bounds(start),
+            options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 10_000},
+        )
         self.matrix, self.bias = self._unpack(found.x, num_classes)
         return self
 

@@ -49,6 +49,11 @@ def train(config):
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
+    if config.decision == "threshold" and data.num_classes != 2:
+        raise ValueError(
+            f'Expected decision="threshold" for two classes only. Received: {config.dataset} with '
+            f'{data.num_classes} classes. Use "prior_power" or "class_weights".'
+        )
     commit = current_commit()  # At the start: the checkout may move on while a run lasts.
     # What is trained on; validation, test and what is counted in them stay as they are.
     resampled = resample(data, config.oversampling, config.seed)

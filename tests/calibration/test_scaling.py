@@ -47,9 +47,9 @@ def test_vector_scaling_recovers_slopes_and_offsets():
     slope, offset = np.array([0.5, 1.0, 1.5]), np.array([0.8, 0.0, -0.8])
     p, y = sample(100_000, truth=lambda z: log_softmax(z, axis=1) * slope + offset)
     fitted = VectorScaling().fit(p, y)
-    np.testing.assert_allclose(np.diagonal(fitted.matrix), slope, atol=0.03)
+    np.testing.assert_allclose(np.diagonal(fitted.matrix), slope, atol=0.05)
     # Offsets are known up to a constant.
-    np.testing.assert_allclose(fitted.bias - fitted.bias.mean(), offset, atol=0.04)
+    np.testing.assert_allclose(fitted.bias - fitted.bias.mean(), offset, atol=0.05)
 
 
 @pytest.mark.parametrize("kind", SCALINGS.values())

@@ -155,7 +155,8 @@ def test_what_cannot_be_resampled_says_so():
     with pytest.raises(DataError, match="Choose random_over"):
         resample(rows([40, 16, 1]), "smote")
     far = rows()
-    far.parts["train"].x += 1e6 * far.parts["train"].y[:, None]
+    x = far.parts["train"].x
+    x += 1e6 * far.parts["train"].y[:, None]
     with pytest.raises(DataError, match="Choose another method"):
         resample(far, "adasyn")
 

@@ -35,8 +35,9 @@ def table(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def one_thread(monkeypatch):
     """On tables this small threads wait for each other."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # What LightGBM goes by.
     with threadpool_limits(1):
         yield
 
