@@ -83,6 +83,11 @@ class FinishedRun:
     def open(cls, folder):
         """Loads the run in `folder`; raises `ValueError` if there is no finished one."""
         folder = pathlib.Path(folder)
+        if (folder / "model.joblib").exists():
+            raise ValueError(
+                f"Expected a run of a network. Received: {folder}, a run of one of the rivals for "
+                "rows. Its scores are in metrics.json, its outputs in outputs_*.npz."
+            )
         missing = [
             name
             for name in ("config.json", "metrics.json", "model.keras")

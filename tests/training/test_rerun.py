@@ -9,7 +9,7 @@ from PIL import Image
 import dawn_tf
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training import TrainConfig
-from dawn_tf.training.rerun import PredictConfig, predict_run
+from dawn_tf.training.rerun import FinishedRun, PredictConfig, predict_run
 
 
 def finished_run(folder, dataset, shape, task, class_names, threshold=None):
@@ -88,3 +88,9 @@ def test_nothing_to_predict_is_an_error_and_leaves_no_file(missing, tmp_path):
     with pytest.raises(ValueError, match="Expected (an image|images)"):
         predict_run(PredictConfig(str(tmp_path / "run"), str(images), str(out)))
     assert not out.exists()
+
+
+def test_a_run_of_a_table_rival_is_told_apart(tmp_path):
+    (tmp_path / "model.joblib").write_bytes(b"")
+    with pytest.raises(ValueError, match="Expected a run of a network"):
+        FinishedRun.open(tmp_path)
