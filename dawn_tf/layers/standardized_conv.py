@@ -11,6 +11,7 @@ class StandardizedConv2D(layers.Conv2D):
     """
 
     def convolution_op(self, inputs, kernel):
+        kernel = ops.convert_to_tensor(kernel)  # JAX computes with no variable.
         mean, variance = ops.moments(kernel, axes=(0, 1, 2), keepdims=True)
         kernel = (kernel - mean) * ops.rsqrt(variance + 1e-5)
         return super().convolution_op(inputs, kernel)
