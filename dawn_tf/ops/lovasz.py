@@ -65,11 +65,13 @@ def sorted_weights(errors, y, valid, hard=False, order=None):
 
 
 def sort_keys(errors):
-    """Integers that sort as the errors do, the largest error first.
+    """Numbers that sort as the errors do, the largest error first.
 
-    Floats of one sign are in the order of their bits, and integers sort faster.
+    Floats of one sign are in the order of their bits, and integers sort faster. Of a size that is
+    not known before the graph runs, the bits cannot be had.
     """
-    return -ops.view(ops.stop_gradient(errors), "int32")
+    errors = ops.stop_gradient(errors)
+    return -errors if None in errors.shape else -ops.view(errors, "int32")
 
 
 def flat_order(keys):

@@ -18,6 +18,7 @@ from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.config import TrainConfig
 from dawn_tf.training.run import load_data
+from dawn_tf.training.scoring import add_shots
 from dawn_tf.training.summary import print_scores
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -125,6 +126,7 @@ def evaluate_run(config):
         ignore_class=data.ignore_class,
         from_logits=False,
     )
+    add_shots(scores, data)
     print_scores(f"{trained.run_name()}, {config.part}", scores)
     if config.out:
         write_json(config.out, scores)

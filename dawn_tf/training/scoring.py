@@ -34,19 +34,24 @@ def score(model, config, data, batch_size):
         _, raw = evaluate(model, batches["val"], **options)
         decision.update(_choose(config.decision, raw["y_true"], raw["probabilities"], data))
     scores, outputs = {"decision": decision}, {}
+    for part in ("val", "test"):
+        scores[part], outputs[part] = evaluate(
+            model, batches[part], decision=decision["value"], **options
+        )
+        add_shots(scores[part], data)
+    return scores, outputs
+
+
+def add_shots(scores, data):
+    """Adds the recall of classes with many, medium and few examples, where classes are many."""
+    if data.task != "classification" or data.num_classes <= 2:
+        return
     # The groups of the long-tail literature go by the whole training set, validation included.
     counts = sum(
         np.bincount(data.parts[part].sampling_labels, minlength=len(label_names(data)))
         for part in ("train", "val")
     )
-    for part in ("val", "test"):
-        scores[part], outputs[part] = evaluate(
-            model, batches[part], decision=decision["value"], **options
-        )
-        if data.task == "classification" and data.num_classes > 2:
-            matrix = np.array(scores[part]["confusion_matrix"])
-            scores[part]["shots"] = shot_recall(matrix, counts)
-    return scores, outputs
+    scores["shots"] = shot_recall(np.array(scores["confusion_matrix"]), counts)
 
 
 def _choose(rule, y_true, probabilities, data):
