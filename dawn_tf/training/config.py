@@ -6,7 +6,7 @@ from dawn_tf.models import names
 from dawn_tf.models.registry import ON_ANY_ENCODER
 from dawn_tf.training.loss_choices import LOSSES
 from dawn_tf.training.options import option_users, with_options
-from dawn_tf.training.recipes import RECIPES
+from dawn_tf.training.recipes import RECIPES, TERMS
 from dawn_tf.training.second_stage import METHODS
 from dawn_tf.training.streams import MIXINGS
 from dawn_tf.training.table_rivals import RIVALS
@@ -86,6 +86,12 @@ class TrainConfig:
     tau: float | None = _field(None, "strength of the prior adjustment; 0 switches it off")
     cross_attention: bool | None = _field(None, "attention between the decoders")
     fusion: str = _field("gate", "fusion of the decoders", choices=("gate", "sum", "concat"))
+    decoders: str = _field(
+        "both", "ablation: one decoder alone", choices=("both", "global", "detail")
+    )
+    without: str | None = _field(
+        None, "ablation: part of the recipe's loss that is left out", choices=TERMS
+    )
     augment: bool | None = _field(None, "flips, rotation, jitter, elastic; more for rare classes")
     mixing: str = _field(
         "none", "another example mixed into each; see docs/data.md", choices=MIXINGS
@@ -168,6 +174,17 @@ class TrainConfig:
             raise ValueError(
                 'Expected decision="argmax" for masks. Received: '
                 f"decision={self.decision!r}. Leave it out."
+            )
+        of_hybrid = self.recipe in ("dawn", "paper") and self.loss is None
+        if self.without not in (None, "auxiliary") and not of_hybrid:
+            raise ValueError(
+                'Expected recipe "dawn" or "paper" without a loss, for an ablation of its loss. '
+                f"Received: recipe={self.recipe!r}, loss={self.loss!r}, without={self.without!r}."
+            )
+        if self.decoders != "both" and self.model != "dawn":
+            raise ValueError(
+                'Expected model="dawn" for an ablation of its decoders. Received: '
+                f"model={self.model!r}, decoders={self.decoders!r}."
             )
         if self.model in RIVALS:
             _check_rival(self)

@@ -29,7 +29,9 @@ def build_model(config, data):
     if config.model == "dawn":
         kwargs["cross_attention"] = config.cross_attention
         kwargs["fusion"] = config.fusion
-        kwargs["aux_outputs"] = uses_auxiliary(config.recipe, len(data.input_shape))
+        kwargs["aux_outputs"] = has_auxiliary(config, data)
+        kwargs["global_only"] = config.decoders == "global"
+        kwargs["detail_only"] = config.decoders == "detail"
     if config.loss == "ldam" and config.model in ("classifier", "mlp", "resnet32", "resnet50"):
         kwargs["head"] = "cosine"
     return models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
@@ -49,7 +51,15 @@ def losses_of(config, data, prior):
         data.ignore_class,
         config.loss,
         config.label_smoothing,
+        config.without,
+        has_auxiliary(config, data),
     )
+
+
+def has_auxiliary(config, data):
+    """Whether the decoders' own outputs are trained too."""
+    both = config.decoders == "both" and config.without != "auxiliary"
+    return both and uses_auxiliary(config.recipe, len(data.input_shape))
 
 
 def make_optimizer(config, steps):

@@ -7,6 +7,11 @@ import numpy as np
 from dawn_tf.losses import DAWNLoss, LogitAdjusted, with_auxiliary
 from dawn_tf.training.loss_choices import choose_loss
 
+# Of the paper's total loss: its alpha, beta and gamma.
+PAPER_WEIGHTS = {"region": 0.48, "lovasz": 0.32, "edge": 0.20}
+# What an ablation can leave out of the loss; "auxiliary" are the losses on Z_g and Z_d.
+TERMS = (*PAPER_WEIGHTS, "dice", "auxiliary")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -53,6 +58,8 @@ def make_loss(
     ignore_class=None,
     loss=None,
     label_smoothing=0.0,
+    without=None,
+    auxiliary=None,
 ):
     """Gives `(loss, loss_weights)` for `compile`.
 
@@ -68,11 +75,16 @@ def make_loss(
         ignore_class: Label of void pixels.
         loss: Name in `loss_choices.LOSSES` for the output, in place of the recipe's.
         label_smoothing: Of the output's loss.
+        without: Term in `TERMS` that is left out, the others' weights rescaled to sum 1: an
+            ablation of the recipes "dawn" and "paper".
+        auxiliary: Whether the decoders' own outputs are trained too; `None` for the recipe's word.
 
     Rows under "dawn" take cross-entropy with 0.01 Dice: at 0.17 % prevalence the mean
     cross-entropy is about 0.003, beside which full-weight overlap terms would be all of the loss.
     """
     chosen = RECIPES[recipe]
+    if auxiliary is None:
+        auxiliary = uses_auxiliary(recipe, input_rank)
     is_image_class = task == "classification" and input_rank == 3
     tau = (1.0 if is_image_class else 0.0) if tau is None else tau
     sampled = np.asarray(prior, "float64")
@@ -85,7 +97,7 @@ def make_loss(
         output = choose_loss(
             loss, class_counts, sampled, ignore_class, label_smoothing, lovasz_method
         )
-        if not (chosen.auxiliary and input_rank == 3):
+        if not auxiliary:
             return output, None
         return with_auxiliary(output, prior=sampled, ignore_class=ignore_class)
     adjustment["label_smoothing"] = label_smoothing
@@ -95,12 +107,26 @@ def make_loss(
         only_region = {"w_region": 1.0, "w_lovasz": 0.0, "w_edge": 0.0}
         return DAWNLoss(focal_gamma=0.0, dice_weight=0.01, **only_region, **adjustment), None
     loss = DAWNLoss.from_class_counts(
-        class_counts, ignore_class=ignore_class, lovasz_method=lovasz_method, **adjustment
+        class_counts,
+        ignore_class=ignore_class,
+        lovasz_method=lovasz_method,
+        **_weights_without(without),
+        **adjustment,
     )
-    if not chosen.auxiliary:
+    if not auxiliary:
         return loss, None
     # The detail decoder takes the minority's part even where the fused output is not adjusted.
     return with_auxiliary(loss, prior=sampled, ignore_class=ignore_class)
+
+
+def _weights_without(term):
+    """Arguments of `DAWNLoss` that leave `term` out."""
+    if term == "dice":
+        return {"dice_weight": 0.0}
+    kept = {f"w_{name}": weight for name, weight in PAPER_WEIGHTS.items() if name != term}
+    total = sum(kept.values())
+    dropped = {f"w_{term}": 0.0} if term in PAPER_WEIGHTS else {}
+    return dropped | {name: weight / total for name, weight in kept.items()}
 
 
 def uses_auxiliary(recipe, input_rank):

@@ -153,7 +153,8 @@ def write_summary(run, config, data, model, metrics, outputs, histories):
                 best_epoch(history, config.monitor) + 1,
             ),
         )
-    if config.model == "dawn" and config.fusion == "gate" and len(data.input_shape) == 3:
+    gated = config.fusion == "gate" and config.decoders == "both"
+    if config.model == "dawn" and gated and len(data.input_shape) == 3:
         figures["decoder_maps"] = ("Gate and decoders", _decoder_maps(report, model, data))
     listed = []
     for name, (title, figure) in figures.items():

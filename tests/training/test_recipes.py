@@ -1,8 +1,11 @@
+import types
+
 import numpy as np
 import pytest
 
 from dawn_tf import losses
 from dawn_tf.training import RECIPES, TrainConfig, make_loss
+from dawn_tf.training.fit import build_model
 from dawn_tf.training.recipes import uses_auxiliary
 
 COUNTS = np.array([900, 90, 10])
@@ -98,3 +101,51 @@ def test_masks_take_the_lovasz_loss_without_a_sort():
         assert loss["output"].lovasz_method == "exact"
     loss, _ = make_loss("cross_entropy", "segmentation", 3, COUNTS, PRIOR, loss="lovasz")
     assert loss.method == "binned"
+
+
+@pytest.mark.parametrize(
+    "term, weights",
+    [
+        (None, (0.48, 0.32, 0.20)),
+        ("region", (0.0, 0.32 / 0.52, 0.20 / 0.52)),
+        ("lovasz", (0.48 / 0.68, 0.0, 0.20 / 0.68)),
+        ("edge", (0.6, 0.4, 0.0)),
+        ("dice", (0.48, 0.32, 0.20)),
+    ],
+)
+def test_without_a_term_the_others_share_its_weight(term, weights):
+    loss, _ = make_loss("paper", "segmentation", 3, COUNTS, PRIOR, without=term)
+    np.testing.assert_allclose((loss.w_region, loss.w_lovasz, loss.w_edge), weights, rtol=1e-12)
+    assert loss.dice_weight == (term != "dice")
+
+
+def test_without_the_auxiliaries_the_output_alone_is_trained():
+    loss, weights = make_loss("dawn", "classification", 3, COUNTS, PRIOR, auxiliary=False)
+    assert weights is None and isinstance(loss, losses.DAWNLoss)
+
+
+@pytest.mark.parametrize(
+    "decoders, without, outputs",
+    [("both", None, 4), ("both", "auxiliary", 1), ("global", None, 1), ("detail", None, 1)],
+)
+def test_ablations_reach_the_network(decoders, without, outputs):
+    config = TrainConfig(decoders=decoders, without=without, width=4).resolved()
+    data = types.SimpleNamespace(num_classes=3, input_shape=(8, 8, 1), task="classification")
+    model = build_model(config, data)
+    assert len(model.outputs) == outputs
+    layers = {layer.name for layer in model.layers}
+    assert ("global_decoder" in layers) == (decoders != "detail")
+    assert ("detail_decoder" in layers) == (decoders != "global")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"model": "classifier", "recipe": "cross_entropy", "without": "edge"},
+        {"loss": "focal", "without": "edge"},
+        {"model": "unet", "recipe": "cross_entropy", "decoders": "global"},
+    ],
+)
+def test_ablations_of_what_is_not_there_are_refused(values):
+    with pytest.raises(ValueError, match="ablation"):
+        TrainConfig(**values).check()
