@@ -10,25 +10,35 @@ class Calibration:
 
     The confidence of an example is its largest probability, whatever decision threshold is
     in use. After [Guo et al., 2017](https://arxiv.org/abs/1706.04599), Eq. 3, with 15 bins
-    `(i / 15, (i + 1) / 15]` of equal width.
+    `(i / 15, (i + 1) / 15]` of equal width. The class-wise error bins every class's probability
+    and takes the mean over classes, so it sees the rare ones
+    ([Kull et al., 2019](https://arxiv.org/abs/1910.12656), Eq. 4).
     """
 
     def __init__(self):
         self.count = np.zeros(NUM_BINS, "int64")
         self.confidence_sum = np.zeros(NUM_BINS)
         self.correct = np.zeros(NUM_BINS, "int64")
+        self.class_gaps = 0.0  # (num_classes, NUM_BINS) from the first batch on.
         self.brier_sum = self.log_loss_sum = 0.0
 
     def update(self, y_true, probabilities):
         """Adds examples: labels `(n,)` and probabilities `(n, num_classes)`."""
         confidence = probabilities.max(-1)
         correct = probabilities.argmax(-1) == y_true
-        bins = np.clip(np.ceil(confidence * NUM_BINS).astype("int64") - 1, 0, NUM_BINS - 1)
+        bins = _bins(confidence)
         self.count += np.bincount(bins, minlength=NUM_BINS)
         self.confidence_sum += np.bincount(bins, confidence, NUM_BINS)
         self.correct += np.bincount(bins[correct], minlength=NUM_BINS)
 
         p_true = np.take_along_axis(probabilities, y_true[:, None], -1)[:, 0].astype("float64")
+        num_classes = probabilities.shape[1]
+        gaps = np.array(probabilities, "float64")
+        gaps[np.arange(len(y_true)), y_true] -= 1
+        cells = _bins(probabilities) + NUM_BINS * np.arange(num_classes)
+        sums = np.bincount(cells.ravel(), gaps.ravel(), NUM_BINS * num_classes)
+        self.class_gaps = self.class_gaps + sums.reshape(num_classes, NUM_BINS)
+
         squares = np.einsum("nc,nc->n", probabilities, probabilities).sum(dtype="float64")
         self.brier_sum += squares + (1 - 2 * p_true).sum()
         self.log_loss_sum -= np.log(np.maximum(p_true, np.finfo("float64").eps)).sum()
@@ -43,7 +53,8 @@ class Calibration:
         }
 
     def scores(self):
-        """Dict of `ece` (0..1), `brier` (0..2, the multi-class sum of squares), `log_loss` (nats).
+        """Dict of `ece`, `classwise_ece` (0..1), `brier` (0..2, the multi-class sum of squares) and
+        `log_loss` (nats).
 
         The log loss takes a probability below 2.2e-16 as that, as scikit-learn does.
         """
@@ -51,6 +62,11 @@ class Calibration:
         gaps = np.abs(self.confidence_sum - self.correct)
         return {
             "ece": float(gaps.sum() / n),
+            "classwise_ece": float(np.abs(self.class_gaps).sum(1).mean() / n),
             "brier": float(self.brier_sum / n),
             "log_loss": float(self.log_loss_sum / n),
         }
+
+
+def _bins(probabilities):
+    return np.clip(np.ceil(probabilities * NUM_BINS).astype("int64") - 1, 0, NUM_BINS - 1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dawn_tf.evaluation.calibration import Calibration
 from dawn_tf.evaluation.scores import classification_scores
 from dawn_tf.evaluation.segmentation_scores import SegmentationScorer
 
@@ -15,6 +16,7 @@ def evaluate(
     decision=None,
     ignore_class=None,
     from_logits=True,
+    calibrator=None,
 ):
     """Scores of a model on one split.
 
@@ -27,6 +29,8 @@ def evaluate(
         decision: From probabilities to a class, as in `dawn_tf.calibration.decide`.
         ignore_class: Label to leave out, or `None`.
         from_logits: Whether the model gives logits, which then go through softmax.
+        calibrator: A fitted map of `dawn_tf.calibration.SCALINGS` that the probabilities go
+            through; the scores then have `before_calibration` too. `None` leaves them.
 
     Returns:
         `(scores, outputs)`: scores for `metrics.json`, of `classification_scores` or
@@ -41,25 +45,13 @@ def evaluate(
             "Expected task 'classification' or 'segmentation'. "
             f"Received: task={task!r}. Pass the data set's task."
         )
-    pairs = predict(model, batches, from_logits)
-    if task == "segmentation":
-        scorer = SegmentationScorer(class_names, minority, decision, ignore_class)
-        for y_true, probabilities in pairs:
-            scorer.update(y_true, probabilities)
-        return scorer.scores(), scorer.outputs()
-
-    pairs = [(y.reshape(-1), p) for y, p in pairs]
-    if not pairs:
-        raise ValueError(
-            "Expected at least one batch. Received: none. Check the split's size and that the "
-            "dataset is not an exhausted iterator."
-        )
-    y_true, probabilities = map(np.concatenate, zip(*pairs, strict=True))
-    if ignore_class is not None:
-        kept = y_true != ignore_class
-        y_true, probabilities = y_true[kept], probabilities[kept]
-    scores = classification_scores(y_true, probabilities, class_names, minority, decision)
-    return scores, {"y_true": y_true, "probabilities": probabilities}
+    pairs, before = predict(model, batches, from_logits), Calibration()
+    if calibrator is not None:
+        pairs = _calibrated(pairs, calibrator, ignore_class, before)
+    scores, outputs = _score(pairs, task, class_names, minority, decision, ignore_class)
+    if calibrator is not None:
+        scores["before_calibration"] = before.scores()
+    return scores, outputs
 
 
 def predict(model, batches, from_logits=True):
@@ -76,3 +68,36 @@ def softmax(logits):
     """Probabilities over the last axis."""
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
     return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def labelled(y_true, probabilities, ignore_class):
+    """Labels `(n,)` and probabilities `(n, num_classes)` of a batch, void labels left out."""
+    y_true, probabilities = y_true.reshape(-1), probabilities.reshape(-1, probabilities.shape[-1])
+    if ignore_class is None:
+        return y_true, probabilities
+    kept = y_true != ignore_class
+    return y_true[kept], probabilities[kept]
+
+
+def _calibrated(pairs, calibrator, ignore_class, before):
+    for y_true, probabilities in pairs:
+        before.update(*labelled(y_true, probabilities, ignore_class))
+        yield y_true, calibrator.transform(probabilities).astype("float32")
+
+
+def _score(pairs, task, class_names, minority, decision, ignore_class):
+    if task == "segmentation":
+        scorer = SegmentationScorer(class_names, minority, decision, ignore_class)
+        for y_true, probabilities in pairs:
+            scorer.update(y_true, probabilities)
+        return scorer.scores(), scorer.outputs()
+
+    pairs = [labelled(y, p, ignore_class) for y, p in pairs]
+    if not pairs:
+        raise ValueError(
+            "Expected at least one batch. Received: none. Check the split's size and that the "
+            "dataset is not an exhausted iterator."
+        )
+    y_true, probabilities = map(np.concatenate, zip(*pairs, strict=True))
+    scores = classification_scores(y_true, probabilities, class_names, minority, decision)
+    return scores, {"y_true": y_true, "probabilities": probabilities}

@@ -61,3 +61,20 @@ def test_bins_are_those_of_a_loop():
             np.testing.assert_allclose(bins["accuracy"][i], right[inside].mean())
         else:
             assert np.isnan(bins["accuracy"][i]) and np.isnan(bins["confidence"][i])
+
+
+def test_class_wise_error_is_that_of_a_loop_and_sees_a_rare_class():
+    y_true, probabilities = some_case(200, 3)
+    calibration = Calibration()
+    for part in (slice(0, 50), slice(50, 200)):
+        calibration.update(y_true[part], probabilities[part])
+    errors = []
+    for c in range(3):
+        p, truth = probabilities[:, c], y_true == c
+        gaps = []
+        for i in range(15):
+            inside = (p > i / 15) & (p <= (i + 1) / 15) if i else p <= 1 / 15
+            if inside.any():
+                gaps.append(inside.mean() * abs(p[inside].mean() - truth[inside].mean()))
+        errors.append(sum(gaps))
+    np.testing.assert_allclose(calibration.scores()["classwise_ece"], np.mean(errors))

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from dawn_tf.calibration import VectorScaling
 from dawn_tf.evaluation import SegmentationScorer, classification_scores, evaluate
 
 
@@ -71,3 +72,28 @@ def test_an_unknown_task_and_an_empty_split_are_refused():
         evaluate(None, [], "detection", ["a", "b"], [])
     with pytest.raises(ValueError, match="at least one batch"):
         evaluate(None, [], "classification", ["a", "b"], [])
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_a_calibrator_changes_the_probabilities_before_they_are_scored(task):
+    rng = np.random.default_rng(0)
+    shape = (30, 3) if task == "classification" else (4, 5, 6, 3)
+    z = rng.normal(size=shape).astype("float32") * 4
+    y = rng.integers(0, 3, shape[:-1])
+    y.flat[:3] = 9
+    inputs = keras.Input(shape[1:])
+    model = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+    flat, truth = softmax(z).reshape(-1, 3)[3:], y.reshape(-1)[3:]
+    calibrator = VectorScaling().fit(flat, truth)
+    scores, outputs = evaluate(
+        model, batches(z, y, 7), task, ["a", "b", "c"], [2], ignore_class=9, calibrator=calibrator
+    )
+    # By hand: softmax(w log p + b) of the logits' softmax.
+    after = softmax(np.log(flat) * np.diagonal(calibrator.matrix) + calibrator.bias)
+    for key, p in (("calibration", after), ("before_calibration", flat)):
+        wanted = -np.log(p[np.arange(len(truth)), truth]).mean()
+        assert scores[key]["log_loss"] == pytest.approx(wanted, rel=1e-5)
+    assert scores["calibration"]["log_loss"] < scores["before_calibration"]["log_loss"]
+    assert scores["accuracy"] == pytest.approx((after.argmax(-1) == truth).mean())
+    if task == "classification":
+        np.testing.assert_allclose(outputs["probabilities"], after, atol=1e-6)
