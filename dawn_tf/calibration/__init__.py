@@ -13,6 +13,7 @@ from dawn_tf.calibration.decision import (
 )
 from dawn_tf.calibration.prior_shift import correct_prior, estimate_prior
 from dawn_tf.calibration.scaling import (
+    FLOOR,
     SCALINGS,
     DirichletScaling,
     TemperatureScaling,
@@ -20,6 +21,7 @@ from dawn_tf.calibration.scaling import (
 )
 
 __all__ = [
+    "FLOOR",
     "SCALINGS",
     "ClassConditionalConformal",
     "DirichletScaling",

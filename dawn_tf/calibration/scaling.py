@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 # Below this a probability says nothing more: float32 softmax underflows to 0.
-_FLOOR = 1e-12
+FLOOR = 1e-12
 
 
 class _Scaling:
@@ -58,7 +58,7 @@ class _Scaling:
                 f"Expected a fitted {type(self).__name__}. Received: one that has seen no data. "
                 "Call fit on validation data first."
             )
-        log_p = np.log(np.maximum(np.asarray(probabilities, "float64"), _FLOOR))
+        log_p = np.log(np.maximum(np.asarray(probabilities, "float64"), FLOOR))
         return softmax(log_p @ self.matrix.T + self.bias, axis=-1)
 
     def _penalty(self, matrix, bias):
@@ -176,4 +176,4 @@ def _check(probabilities, y_true):
             f"probabilities {p.min()}..{p.max()}, labels {y.min()}..{y.max()}. "
             "Apply softmax to logits; leave void labels out."
         )
-    return np.log(np.maximum(p, _FLOOR)), y
+    return np.log(np.maximum(p, FLOOR)), y

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dawn_tf.calibration import check_decision
+from dawn_tf.calibration import FLOOR, check_decision
 from dawn_tf.data.images import decode_image
 
 
-def export_saved_model(model, out_dir, name, class_names, decision=None):
+def export_saved_model(model, out_dir, name, class_names, decision=None, calibrator=None):
     """Writes `<out_dir>/<name>/<version>/`, version being the next whole number.
 
     Signatures, each with a batch of any size:
@@ -33,13 +33,14 @@ def export_saved_model(model, out_dir, name, class_names, decision=None):
         class_names: In the order of the classes.
         decision: From probabilities to a class: `None`, a threshold or weights, as in
             `dawn_tf.calibration.decide`.
+        calibrator: A fitted map of `dawn_tf.calibration.SCALINGS`, before the decision; or `None`.
 
     Returns: The version's path.
     """
     folder = pathlib.Path(out_dir) / name
     folder.mkdir(parents=True, exist_ok=True)
     check_decision(decision, len(class_names))
-    serve = _with_decision(model, class_names, decision)
+    serve = _with_decision(model, class_names, decision, calibrator)
     archive = keras.export.ExportArchive()
     archive.track(model)
     shape = model.input_shape[1:]
@@ -74,7 +75,7 @@ def export_saved_model(model, out_dir, name, class_names, decision=None):
         raise
 
 
-def _with_decision(model, class_names, decision):
+def _with_decision(model, class_names, decision, calibrator):
     """A function from model inputs to the served outputs."""
     output = model.output["output"] if isinstance(model.output, dict) else model.output
     is_mask = len(output.shape) == 4
@@ -84,6 +85,12 @@ def _with_decision(model, class_names, decision):
         out = model(inputs, training=False)
         out = out["output"] if isinstance(out, dict) else out
         probabilities = out if model.gives_probabilities else tf.nn.softmax(out)
+        if calibrator is not None:
+            log_p = tf.math.log(tf.maximum(probabilities, FLOOR))
+            matrix = tf.constant(calibrator.matrix.T, tf.float32)
+            probabilities = tf.nn.softmax(
+                tf.tensordot(log_p, matrix, 1) + tf.constant(calibrator.bias, tf.float32)
+            )
         if decision is not None and np.ndim(decision) == 0:
             chosen = tf.cast(probabilities[..., 1] >= decision, tf.int32)
         else:

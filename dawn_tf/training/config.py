@@ -1,5 +1,6 @@
 import dataclasses
 
+from dawn_tf.calibration import SCALINGS
 from dawn_tf.data.resampling import METHODS as OVERSAMPLINGS
 from dawn_tf.data.shares import SCHEDULES, TARGETS
 from dawn_tf.models import names
@@ -105,6 +106,11 @@ class TrainConfig:
     l2: float = _field(0.0, "the paper's L2 penalty on all kernels")
     ema: float | None = _field(None, "momentum of the weights' moving average, evaluated and kept")
     monitor: str | None = _field(None, "validation score that selects the epoch", choices=SCORES)
+    calibration: str = _field(
+        "none",
+        "map of the probabilities, fitted on validation",
+        choices=("none", *SCALINGS),
+    )
     decision: str | None = _field(
         None, "how probabilities become a class, chosen on validation", choices=DECISIONS
     )
@@ -208,8 +214,8 @@ def _check_rival(config):
         given.append(f"monitor={config.monitor!r}")
     if given:
         raise ValueError(
-            f"Expected options that model={config.model!r} has: data, oversampling, decision, "
-            f"seed. Received: {', '.join(given)}. Leave that out; it is for networks."
+            f"Expected options that model={config.model!r} has: data, oversampling, calibration, "
+            f"decision, seed. Received: {', '.join(given)}. Leave that out; it is for networks."
         )
 
 
@@ -224,6 +230,7 @@ _OF_RIVALS = (
     "model",
     "oversampling",
     "monitor",
+    "calibration",
     "decision",
     "seed",
     "out",

@@ -18,7 +18,7 @@ from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.config import TrainConfig
 from dawn_tf.training.run import load_data
-from dawn_tf.training.scoring import add_shots
+from dawn_tf.training.scoring import add_shots, calibrator_of
 from dawn_tf.training.summary import print_scores
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -108,6 +108,14 @@ class FinishedRun:
     def class_names(self):
         return list(self.metrics["test"]["per_class"])
 
+    @property
+    def calibrator(self):
+        return calibrator_of(self.metrics)
+
+    @property
+    def decision(self):
+        return self.metrics["decision"]["value"]
+
 
 def evaluate_run(config):
     """Scores one part of the run's data set; returns them, prints them, writes them if asked."""
@@ -122,9 +130,10 @@ def evaluate_run(config):
         data.task,
         data.class_names,
         minority_classes(data.class_counts),
-        decision=run.metrics["decision"]["value"],
+        decision=run.decision,
         ignore_class=data.ignore_class,
         from_logits=False,
+        calibrator=run.calibrator,
     )
     add_shots(scores, data)
     print_scores(f"{trained.run_name()}, {config.part}", scores)
@@ -143,7 +152,7 @@ def predict_run(config):
         read_rows = TableEncoder.from_json(encoder.read_text()).read
     names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:], read_rows)
     out = pathlib.Path(config.out)
-    decision, class_names = run.metrics["decision"]["value"], run.class_names
+    calibrator, class_names = run.calibrator, run.class_names
     segments = len(run.model.output_shape) == 4
     header = ["input", *(["mask"] if segments else ["class"])]
     header += [f"share_{c}" if segments else f"p_{c}" for c in class_names]
@@ -152,7 +161,8 @@ def predict_run(config):
     rows.writerow(header)
     for start in range(0, len(x), _BATCH):
         p = run.model.predict_on_batch(x[start : start + _BATCH].astype("float32"))
-        chosen = decide(p, decision)
+        p = p if calibrator is None else calibrator.transform(p)
+        chosen = decide(p, run.decision)
         for name, row, c in zip(names[start : start + _BATCH], p, chosen, strict=True):
             if segments:
                 # The whole name: a.jpg and a.png are two images.
@@ -194,7 +204,8 @@ def export_run(config):
         config.out,
         config.name or run.config.model_name(),
         run.class_names,
-        run.metrics["decision"]["value"],
+        run.decision,
+        run.calibrator,
     )
     print(f"SavedModel: {version}")
     return version

@@ -19,7 +19,7 @@ from dawn_tf.training.callbacks import best_epoch
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.options import given_options
 from dawn_tf.training.provenance import current_commit, provenance
-from dawn_tf.training.scoring import score
+from dawn_tf.training.scoring import calibrator_of, check_calibration, score
 from dawn_tf.training.streams import label_names, make_sampler
 from dawn_tf.training.summary import write_summary
 from dawn_tf.training.table_rivals import RIVALS
@@ -54,6 +54,7 @@ def train(config):
             f'Expected decision="threshold" for two classes only. Received: {config.dataset} with '
             f'{data.num_classes} classes. Use "prior_power" or "class_weights".'
         )
+    check_calibration(config.calibration, data)
     commit = current_commit()  # At the start: the checkout may move on while a run lasts.
     # What is trained on; validation, test and what is counted in them stay as they are.
     resampled = resample(data, config.oversampling, config.seed)
@@ -95,6 +96,7 @@ def train(config):
         config.model_name(),
         data.class_names,
         metrics["decision"]["value"],
+        calibrator_of(metrics),
     )
     metrics["saved_model"] = str(version.relative_to(run))
     write_summary(run, config, data, trained[0][0], metrics, outputs["test"], histories)

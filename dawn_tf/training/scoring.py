@@ -1,13 +1,16 @@
-"""The scores of a run: the decision chosen on validation, then both parts."""
+"""The scores of a run: calibration and decision chosen on validation, then both parts."""
 
 import numpy as np
 
-from dawn_tf.calibration import choose_class_weights, choose_prior_power
+from dawn_tf.calibration import SCALINGS, choose_class_weights, choose_prior_power
 from dawn_tf.data.pipeline import evaluation_batches
-from dawn_tf.evaluation import choose_threshold, evaluate
+from dawn_tf.evaluation import choose_threshold, evaluate, predict
+from dawn_tf.evaluation.evaluate import labelled
 from dawn_tf.evaluation.shots import shot_recall
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.streams import label_names
+
+_MOST_FITTED = 1_000_000  # Pixels that a calibration map is fitted on.
 
 
 def score(model, config, data, batch_size):
@@ -15,11 +18,12 @@ def score(model, config, data, batch_size):
 
     Args:
         model: Gives probabilities.
-        config: `TrainConfig`, for the decision.
+        config: `TrainConfig`, for calibration and decision.
         data: `DataSplits` as it was read, whatever the model was trained on.
         batch_size: Examples at a time.
 
-    Returns: scores of "val" and "test" with the "decision", for `metrics.json`; arrays by part.
+    Returns: scores of "val" and "test" with "calibration" and "decision", for `metrics.json`;
+    arrays by part.
     """
     options = {
         "task": data.task,
@@ -29,17 +33,46 @@ def score(model, config, data, batch_size):
         "from_logits": False,
     }
     batches = {part: evaluation_batches(data.parts[part], batch_size) for part in ("val", "test")}
+    calibration = {"map": config.calibration, "state": None}
+    if config.calibration != "none":
+        options["calibrator"] = _fit_calibrator(config.calibration, model, batches["val"], data)
+        calibration["state"] = options["calibrator"].get_config()
+    # After calibration: the decision is on the probabilities that are reported.
     decision = {"rule": config.decision, "value": None}
     if config.decision != "argmax" and data.task == "classification":
         _, raw = evaluate(model, batches["val"], **options)
         decision.update(_choose(config.decision, raw["y_true"], raw["probabilities"], data))
-    scores, outputs = {"decision": decision}, {}
+    scores, outputs = {"calibration": calibration, "decision": decision}, {}
     for part in ("val", "test"):
         scores[part], outputs[part] = evaluate(
             model, batches[part], decision=decision["value"], **options
         )
         add_shots(scores[part], data)
     return scores, outputs
+
+
+def check_calibration(name, data):
+    """Raises `ValueError` if a map with numbers for each class would be fitted without one."""
+    val = data.parts["val"]
+    if data.task == "segmentation":
+        counts = val.pixel_counts.sum(0)
+    else:
+        counts = np.bincount(val.y, minlength=data.num_classes)
+    absent = np.flatnonzero(counts == 0)
+    if name in ("vector", "dirichlet") and len(absent):
+        names = [data.class_names[c] for c in absent]
+        raise ValueError(
+            f'Expected validation examples of every class for calibration="{name}". Received: none '
+            f'of {", ".join(names)}. Use "temperature", which has one number for all classes.'
+        )
+
+
+def calibrator_of(metrics):
+    """The fitted map that `metrics.json` holds, or `None`."""
+    calibration = metrics.get("calibration", {"map": "none"})
+    if calibration["map"] == "none":
+        return None
+    return SCALINGS[calibration["map"]].from_config(calibration["state"])
 
 
 def add_shots(scores, data):
@@ -52,6 +85,22 @@ def add_shots(scores, data):
         for part in ("train", "val")
     )
     scores["shots"] = shot_recall(np.array(scores["confusion_matrix"]), counts)
+
+
+def _fit_calibrator(name, model, batches, data):
+    """The map `name`, fitted on validation; of masks on at most `_MOST_FITTED` random pixels."""
+    per_image = max(1, _MOST_FITTED // len(data.parts["val"]))
+    rng = np.random.default_rng(0)
+    labels, probabilities = [], []
+    for y, p in predict(model, batches, from_logits=False):
+        images = len(y)
+        y, p = labelled(y, p, data.ignore_class)
+        if data.task == "segmentation":
+            chosen = rng.permutation(len(y))[: images * per_image]
+            y, p = y[chosen], p[chosen]
+        labels.append(y)
+        probabilities.append(p)
+    return SCALINGS[name]().fit(np.concatenate(probabilities), np.concatenate(labels))
 
 
 def _choose(rule, y_true, probabilities, data):

@@ -33,6 +33,8 @@ def print_summary(config, metrics):
         columns["test, last epoch"] = metrics["last_epoch"]["test"]
     console.print(_headline(table, columns))
     console.print(_by_class(metrics["test"], "test, by class"))
+    if metrics["calibration"]["map"] != "none":
+        console.print(_calibration(metrics))
     console.print(_decision(metrics["decision"]))
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
     if metrics["saved_model"]:
@@ -49,6 +51,14 @@ def _selection(selection):
     if selection["trees"]:
         return f"trees by {selection['monitor']}: {selection['trees']}"
     return "validation selected nothing but the decision"
+
+
+def _calibration(metrics):
+    """What calibration did to the test part, in a line."""
+    before, after = (metrics["test"][key] for key in ("before_calibration", "calibration"))
+    names = {"ece": "ECE", "classwise_ece": "class-wise ECE", "brier": "Brier"}
+    changes = [f"{names[key]} {before[key]:.4f} to {after[key]:.4f}" for key in names]
+    return f"calibration: {metrics['calibration']['map']}, test: {', '.join(changes)}"
 
 
 def _decision(decision):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import dawn_tf
+from dawn_tf.calibration import SCALINGS
 from dawn_tf.export import export_saved_model
 from dawn_tf.models import AveragedNetworks
 
@@ -156,3 +157,19 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         export_saved_model(model, tmp_path, "m", NAMES)
     assert list((tmp_path / "m").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["temperature", "dirichlet"])
+def test_calibration_comes_before_the_decision(name, tmp_path):
+    model, x = make("rows")
+    p = softmax(np.asarray(model(x)))
+    rng = np.random.default_rng(0)
+    fitted = SCALINGS[name]().fit(rng.dirichlet([1, 1], 200), rng.integers(0, 2, 200))
+    calibrated = fitted.transform(p)
+    threshold = float(np.sort(calibrated[:, 1])[:2].mean())
+    version = export_saved_model(model, tmp_path, "m", NAMES, decision=threshold, calibrator=fitted)
+    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
+    out = signature(inputs=tf.constant(x))
+    np.testing.assert_allclose(out["probabilities"], calibrated, atol=1e-5)
+    np.testing.assert_array_equal(out["class"], calibrated[:, 1] >= threshold)
+    assert np.asarray(out["class"]).sum() == 2
