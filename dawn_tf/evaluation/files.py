@@ -1,6 +1,7 @@
 """Files that are either the old one or the complete new one, also after a kill."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -8,13 +9,21 @@ import pathlib
 
 import numpy as np
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextlib.contextmanager
-def atomic(path):
+def atomic(path, former=None):
     """A binary file to write to that takes the place of `path` when the block ends.
 
     It is written beside `path`, flushed to the disk and then renamed; if the block raises,
     `path` stays as it was. Missing folders are made.
+
+    Args:
+        path: File to write.
+        former: Where the file that `path` was goes, if there was one.
+
+    Raises: `OSError` with the remedy for a disk that is full.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +33,17 @@ def atomic(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if former is not None and path.exists():
+            os.replace(path, former)
         os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise OSError(
+            error.errno,
+            f"Expected room on the disk for {path}. Received: {error.strerror}. Make room and "
+            "run the same command again; what was there before is kept.",
+        ) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -1,5 +1,4 @@
 import contextlib
-import math
 
 import keras
 import numpy as np
@@ -32,11 +31,6 @@ class EpochEnd(keras.callbacks.Callback):
         self.progress = progress
 
     def on_epoch_end(self, epoch, logs):
-        if not math.isfinite(logs["loss"]):
-            raise ValueError(
-                f"Expected a finite loss. Received: loss={logs['loss']} in epoch {epoch + 1}. "
-                "Lower --learning_rate, or use --precision float32."
-            )
         history = self.progress["history"]
         with averaged_weights(self.model):
             scores = self.validate()

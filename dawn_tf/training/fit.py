@@ -12,9 +12,10 @@ from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
 from dawn_tf.training import second_stage
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
-from dawn_tf.training.checkpoints import load_state
+from dawn_tf.training.checkpoints import has_state, load_state
 from dawn_tf.training.config import SCORES
 from dawn_tf.training.deferred_reweighting import DeferredReweighting
+from dawn_tf.training.finite_check import FiniteCheck
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 from dawn_tf.training.scheduled_prior import ScheduledPrior
@@ -106,8 +107,8 @@ def train_network(config, data, folder, seed, minority):
         minority: Classes whose recall is "minority_recall".
 
     Returns:
-        `(best, last, history)`: the model at its best epoch and as it ended (both with averaged
-        weights, uncompiled), and one dict of scores an epoch.
+        `(best, last, history, epoch)`: the model at its best epoch and as it ended (both with
+        averaged weights, uncompiled), one dict of scores an epoch, and which was the best.
     """
     keras.utils.set_random_seed(seed)
     model = build_model(config, data)
@@ -137,7 +138,7 @@ def train_network(config, data, folder, seed, minority):
 
     state, best = folder / "state.npz", folder / "best.npz"
     progress = {"history": []}
-    if state.exists():
+    if has_state(state):
         progress = load_state(state, training_variables(model))
     first = len(progress["history"])
     batches = training_batches(
@@ -157,6 +158,10 @@ def train_network(config, data, folder, seed, minority):
         # Scores that the part does not define (no example of a class) are None.
         return {name: scores[name] for name in SCORES if scores.get(name) is not None}
 
+    def indices_of(step):
+        return next(iter(sampler.batches(config.batch_size, step)))
+
+    check = FiniteCheck(indices_of, train.ids, folder)
     callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
     stopped = first and callback.is_over(first - 1)
     if first < config.epochs and not stopped:
@@ -166,17 +171,17 @@ def train_network(config, data, folder, seed, minority):
                 epochs=config.epochs,
                 initial_epoch=first,
                 steps_per_epoch=steps,
-                callbacks=[*schedules, callback, bar, *_tensorboard(folder)],
+                callbacks=[*schedules, check, callback, bar, *_tensorboard(folder)],
                 shuffle=False,  # The sampler has done it.
                 verbose=0,
             )
     last = _snapshot(model)
-    load_state(best, model.variables)
+    epoch = load_state(best, model.variables)["epoch"]
     chosen = uncompiled_copy(model)
     if config.method != "none":
         _second_stage(config, data, chosen, steps, seed)
         chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.
-    return chosen, last, progress["history"]
+    return chosen, last, progress["history"], epoch
 
 
 def _second_stage(config, data, model, steps, seed):

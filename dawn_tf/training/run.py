@@ -15,7 +15,7 @@ from dawn_tf.evaluation import save_outputs, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
-from dawn_tf.training.callbacks import best_epoch
+from dawn_tf.training.checkpoints import has_state
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.options import given_options
 from dawn_tf.training.provenance import current_commit, provenance
@@ -71,7 +71,7 @@ def train(config):
         for k in range(config.networks)
     ]
     seconds = time.monotonic() - started
-    best, last, histories = zip(*trained, strict=True)
+    best, last, histories, epochs = zip(*trained, strict=True)
     best, last = AveragedNetworks(best), AveragedNetworks(last)
     batch_size = max(config.batch_size, 64)
     metrics, outputs = score(best, config, data, batch_size)
@@ -80,7 +80,7 @@ def train(config):
         save_outputs(run / f"outputs_{part}.npz", **arrays)
     metrics["selection"] = {
         "monitor": config.monitor,
-        "epochs": [best_epoch(history, config.monitor) + 1 for history in histories],
+        "epochs": [epoch + 1 for epoch in epochs],
         "epochs_run": [len(history) for history in histories],
     }
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
@@ -144,10 +144,11 @@ def realised_sampling(config, data, epochs):
 
 def _is_finished(run, config):
     """Whether `run` holds this run's end; raises if it holds epochs of another run."""
-    begun = (run / "network_0" / "state.npz").exists() or (run / "metrics.json").exists()
+    begun = has_state(run / "network_0" / "state.npz") or (run / "metrics.json").exists()
     if not (run / "config.json").exists() or not begun:
         return False
     former = json.loads((run / "config.json").read_text())
+    former = {**dataclasses.asdict(type(config)()), **former}  # Fields may be newer than the run.
     wanted = json.loads(json.dumps(dataclasses.asdict(config)))
     changed = [
         f"{name}={former.get(name)} (now {wanted[name]})"

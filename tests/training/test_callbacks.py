@@ -73,11 +73,3 @@ def test_a_score_that_the_data_does_not_have_is_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="Expected --monitor to be one of f"):
         network.fit(X, Y, epochs=1, verbose=0, callbacks=[callback])
-
-
-def test_a_loss_that_is_not_finite_is_an_error_with_the_remedy(tmp_path):
-    network = model()
-    callback = EpochEnd(dict, tmp_path / "s", tmp_path / "b", "f", 1, {"history": []})
-    with pytest.raises(ValueError, match="Lower --learning_rate"):
-        network.fit(X, Y * np.nan, epochs=1, verbose=0, callbacks=[callback])
-    assert not list(tmp_path.iterdir())
