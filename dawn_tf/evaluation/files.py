@@ -23,29 +23,37 @@ def atomic(path, former=None):
         path: File to write.
         former: Where the file that `path` was goes, if there was one.
 
-    Raises: `OSError` with the remedy for a disk that is full.
+    Raises: `OSError` as `room_for` does.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(unfinished, "wb") as file:
+        with room_for(path), open(unfinished, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if former is not None and path.exists():
             os.replace(path, former)
         os.replace(unfinished, path)
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        raise OSError(
-            error.errno,
-            f"Expected room on the disk for {path}. Received: {error.strerror}. Make room and "
-            "run the same command again; what was there before is kept.",
-        ) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def room_for(path):
+    """A block that writes `path`; of a full disk it says so and what to do, as an `OSError`."""
+    try:
+        yield
+    except Exception as error:
+        # TensorFlow's errors have no number, only this text.
+        full = getattr(error, "errno", None) in _NO_ROOM or os.strerror(errno.ENOSPC) in str(error)
+        if not full:
+            raise
+        raise OSError(
+            f"Expected room on the disk for {path}. Received: a full one. Make room and run the "
+            "same command again; what was there before is kept."
+        ) from error
 
 
 def write_json(path, obj):

@@ -11,15 +11,17 @@ import tensorflow as tf
 
 from dawn_tf import data as dawn_data
 from dawn_tf.data.resampling import resample
-from dawn_tf.evaluation import save_outputs, write_json
+from dawn_tf.evaluation import room_for, save_outputs, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.checkpoints import has_state
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
+from dawn_tf.training.model_card import model_card
 from dawn_tf.training.options import given_options
 from dawn_tf.training.provenance import current_commit, provenance
-from dawn_tf.training.scoring import calibrator_of, check_calibration, score
+from dawn_tf.training.scoring import check_calibration, score
+from dawn_tf.training.serving import post_processing_of, served_columns
 from dawn_tf.training.streams import label_names, make_sampler
 from dawn_tf.training.summary import write_summary
 from dawn_tf.training.table_rivals import RIVALS
@@ -33,8 +35,8 @@ def train(config):
     """Runs `config` to its end and returns what `metrics.json` holds.
 
     The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
-    `model.keras`, `metrics.json`, `outputs_<part>.npz` (labels and probabilities), `figures/`,
-    `report.html` and `saved_models/<dataset>/<version>/`; what a rival that is no network leaves
+    `model.keras`, `metrics.json`, `model_card.json`, `outputs_<part>.npz` (labels and
+    probabilities), `figures/`, `report.html` and `saved_models/<dataset>/<version>/`; what a rival that is no network leaves
     instead, `train_rival` says. The same command after a kill goes on from the last whole epoch;
     after the end it gives back the scores.
 
@@ -85,19 +87,22 @@ def train(config):
     }
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
     metrics["run"] = provenance(best, seconds, commit)
-    _save_model(best, run / "model.keras")
-    if data.encoder is not None:
-        (run / "encoder.json").write_text(data.encoder.to_json())
-    # A run killed while it wrote its end writes the end again, not a second version.
-    shutil.rmtree(run / "saved_models", ignore_errors=True)
-    version = export_saved_model(
-        best,
-        run / "saved_models",
-        config.model_name(),
-        data.class_names,
-        metrics["decision"]["value"],
-        calibrator_of(metrics),
-    )
+    card = model_card(config, data, metrics, outputs["test"], minority)
+    write_json(run / "model_card.json", card)
+    with room_for(run):
+        _save_model(best, run / "model.keras")
+        if data.encoder is not None:
+            (run / "encoder.json").write_text(data.encoder.to_json())
+        # A run killed while it wrote its end writes the end again, not a second version.
+        shutil.rmtree(run / "saved_models", ignore_errors=True)
+        version = export_saved_model(
+            best,
+            run / "saved_models",
+            config.model_name(),
+            post_processing_of(metrics),
+            served_columns(config, data.feature_names, data.encoder),
+            card=card,
+        )
     metrics["saved_model"] = str(version.relative_to(run))
     write_summary(run, config, data, trained[0][0], metrics, outputs["test"], histories)
     # Last: a run folder with metrics.json is a finished run.
@@ -165,5 +170,8 @@ def _is_finished(run, config):
 
 def _save_model(model, path):
     partial = path.with_name("partial." + path.name)
-    model.save(partial)
-    partial.replace(path)
+    try:
+        model.save(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

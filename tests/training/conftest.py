@@ -5,18 +5,40 @@ import subprocess
 import pytest
 
 
+class SmallDisk:
+    """A disk of 1 MiB that can be filled: a tmpfs where this process may mount one, otherwise a
+    limit on the size of the files it writes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+        mounted = os.getuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
+        self.filler = folder / "filler" if mounted else None
+        self.limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(self):
+        if self.filler is None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, self.limits[1]))
+            return
+        with pytest.raises(OSError), open(self.filler, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(2**12))
+
+    def free(self):
+        if self.filler is None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, self.limits)
+        else:
+            self.filler.unlink(missing_ok=True)
+
+    def close(self):
+        self.free()
+        if self.filler is not None:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder with room for files of less than 1 MiB: a disk of that size if this is root's
-    machine, otherwise a limit on the size of the files that this process writes."""
-    folder = tmp_path / "small_disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.getuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0:
-        yield folder
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
-    yield folder
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    disk = SmallDisk(tmp_path / "small_disk")
+    yield disk
+    disk.close()

@@ -38,12 +38,14 @@ def test_another_models_checkpoint_is_refused(tmp_path, others):
 
 
 def test_a_full_disk_leaves_the_former_state(small_disk):
-    path = small_disk / "s.npz"
+    path = small_disk.folder / "s.npz"
     save_state(path, variables([1.0]), {"epoch": 1})
+    small_disk.fill()
     with pytest.raises(OSError, match="Expected room on the disk for .*s.npz.*Make room"):
-        save_state(path, variables(np.ones(2**18)), {"epoch": 2})
+        save_state(path, variables(np.ones(2**12)), {"epoch": 2})
+    small_disk.free()
     assert state_of(path) == {"epoch": 1}
-    assert [p.name for p in small_disk.iterdir()] == ["s.npz"]
+    assert [p.name for p in small_disk.folder.iterdir()] == ["s.npz"]
 
 
 def two_states(folder):
