@@ -32,6 +32,9 @@ def prepare(y_true, y_pred, ignore_class=None, label_smoothing=0.0):
     are whole numbers in `0..num_classes - 1`, and distributions without a negative share whose
     sum is 1 within 0.01.
 
+    Infinite logits are taken as the large finite numbers `LARGEST_LOGIT`; a NaN at a pixel that
+    counts makes its example's value NaN, as it should: it is the network that is broken.
+
     Args:
         y_true: Integer labels, `(batch, ...)` or `(batch, ..., 1)`; or soft labels, a
             distribution over the classes at every pixel, `(batch, ..., num_classes)`, all 0 at

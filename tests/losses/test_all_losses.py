@@ -128,6 +128,30 @@ def test_gradient_in_a_graph_is_that_of_eager_mode(name, random_case, value_and_
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="JAX knows every size when it compiles"
+)
+@pytest.mark.parametrize("name", ["dawn", "lovasz", "lovasz_batch", "lovasz_binned"])
+def test_sizes_unknown_before_the_graph_runs(name, random_case, value_and_logit_gradient):
+    import tensorflow as tf
+
+    labels, logits = random_case(SHAPE, void=0.2)
+    loss = CASES[name](ignore_class=255)
+    want = value_and_logit_gradient(loss, labels, logits)
+    unknown = [tf.TensorSpec((None, None, None), tf.int64), tf.TensorSpec((None, None, None, 4))]
+
+    @tf.function(input_signature=unknown)
+    def differentiate(labels, logits):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = tf.reduce_sum(loss.call(labels, logits))
+        return value, tape.gradient(value, logits)
+
+    got = differentiate(labels, logits)
+    np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
+    np.testing.assert_allclose(got[1], want[1], rtol=1e-3, atol=1e-7)
+
+
 def soft(labels):
     """The labels as distributions, all 0 at void pixels."""
     return np.float32(np.arange(4) == labels[..., None])
