@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from dawn_tf.data.errors import DataError
+
 # Shared by all, so that several batches at once don't start threads of their own. Four at least:
 # some of them wait for the disk.
 _POOL = ThreadPoolExecutor(max(4, os.cpu_count()), thread_name_prefix="decode")
@@ -64,7 +66,15 @@ class LazyImages:
         return np.asarray(self[:], dtype)
 
     def _decoded(self, name):
-        return self.decode(self.read_bytes(str(name)), str(name))
+        name = str(name)
+        try:
+            content = self.read_bytes(name)
+        except OSError as error:
+            raise DataError(
+                f"Expected a file that can be read. Received: {name!r} ({error.strerror}). "
+                "Fetch this file again."
+            ) from error
+        return self.decode(content, name)
 
 
 def in_threads(function, items):

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from dawn_tf.data.bad_inputs import ON_BAD_INPUT, leave_out_bad_inputs
 from dawn_tf.data.download import fetch
 from dawn_tf.data.errors import DataError, MissingData, missing
 from dawn_tf.data.pipeline import DataSplits
@@ -29,6 +30,7 @@ def load(
     image_size=None,
     in_memory=None,
     download=False,
+    on_bad_input="raise",
     **options,
 ):
     """Reads a data set and divides it into training, validation and test part.
@@ -48,6 +50,8 @@ def load(
             what fits into memory.
         download: Whether to fetch into `data_dir` what the data set needs and is not there, if it
             is published for that; see `dawn_tf.data.download`.
+        on_bad_input: "raise" for an image that cannot be decoded, or "skip": all are decoded once
+            to see, and those that cannot are left out of their parts (`DataSplits.bad_inputs`).
         **options: Further arguments of this data set: `OPTIONS` of its source.
 
     Returns: `DataSplits`.
@@ -61,6 +65,8 @@ def load(
     _check_choice("task", task, source.TASKS)
     protocol = source.PROTOCOLS[0] if protocol is None else protocol
     _check_choice("protocol", protocol, source.PROTOCOLS)
+    _check_choice("on_bad_input", on_bad_input, ON_BAD_INPUT)
+    skip = on_bad_input == "skip"
     known = getattr(source, "OPTIONS", {})
     for option in options:
         _check_choice("option", option, known)
@@ -70,7 +76,7 @@ def load(
         protocol=protocol,
         image_size=source.IMAGE_SIZE if image_size is None else tuple(image_size),
         seed=seed,
-        in_memory=in_memory,
+        in_memory=False if skip else in_memory,
         options={**known, **options},
     )
     try:
@@ -84,12 +90,16 @@ def load(
     records = with_pixel_counts(records)
     indices = source.split(records, request)
     parts = {part: records.subset(chosen) for part, chosen in indices.items()}
+    bad = {part: {} for part in parts}
+    if skip:
+        # After the split: the others stay in their parts, whatever is bad.
+        parts, bad = leave_out_bad_inputs(parts, in_memory)
     if hasattr(source, "finish"):
         parts = source.finish(parts, request)
-    return _splits(name, protocol, parts)
+    return _splits(name, protocol, parts, bad)
 
 
-def _splits(name, protocol, parts):
+def _splits(name, protocol, parts, bad):
     train = parts["train"]
     both = train.task == "both"
     targets = train.y if both else {None: train.y}
@@ -113,6 +123,7 @@ def _splits(name, protocol, parts):
         class_counts=counts if both else counts[None],
         parts=parts,
         notes=list(train.notes),
+        bad_inputs=bad,
     )
 
 

@@ -1,10 +1,13 @@
 """Records to `tf.data`."""
 
+import contextlib
 import dataclasses
+import re
 
 import numpy as np
 import tensorflow as tf
 
+from dawn_tf.data.errors import DataError
 from dawn_tf.data.lazy import is_lazy
 
 # TensorFlow keeps up to three copies of an array that a pipeline holds (measured with 2.21): larger
@@ -25,6 +28,7 @@ class DataSplits:
             `(num_classes,)`; for task "both" a dict.
         parts: `Records` by part, "train", "val" and "test".
         notes: Sentences about the data that a report should print.
+        bad_inputs: By part, dict from an example's id to why it was left out.
     """
 
     name: str
@@ -34,6 +38,7 @@ class DataSplits:
     class_counts: np.ndarray | dict
     parts: dict
     notes: list
+    bad_inputs: dict = dataclasses.field(default_factory=dict)
 
     @property
     def num_classes(self):
@@ -92,7 +97,15 @@ def evaluation_batches(records, batch_size):
     return batches.prefetch(2)
 
 
-def training_batches(records, sampler, batch_size, augmenter=None, start_step=0, mixing=None):
+def training_batches(
+    records,
+    sampler,
+    batch_size,
+    augmenter=None,
+    start_step=0,
+    mixing=None,
+    substitutes=None,
+):
     """Endless `tf.data.Dataset` of `(x, y)` batches of static shape.
 
     Batch k is a function of k and the seeds of `sampler`, `augmenter` and `mixing` alone, however
@@ -106,10 +119,11 @@ def training_batches(records, sampler, batch_size, augmenter=None, start_step=0,
         start_step: Batches to pass over; costs no time.
         mixing: What mixes each example, once augmented, with another one: an object of `mixing`
             or `copy_paste`, or `None`. Its labels may be class distributions.
+        substitutes: `Substitutes` that read in place of `records.x`, or `None`.
 
     Raises: `ValueError` if the sampler of `mixing` is not of the same replica.
     """
-    gather = _gatherer(records)
+    gather = _gatherer(records, substitutes)
     labels = _on_cpu(records.sampling_labels)
     partners = getattr(mixing, "sampler", None)
     if partners is not None and _replica(partners) != _replica(sampler):
@@ -145,6 +159,19 @@ def training_batches(records, sampler, batch_size, augmenter=None, start_step=0,
     return batches.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
+@contextlib.contextmanager
+def reading_errors():
+    """A block that draws batches; a file that cannot be read is the `DataError` it was."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        # A pipeline hands on the text of an error alone.
+        found = re.search(r"DataError: (.*?)\nTraceback", str(error), re.DOTALL)
+        if not found:
+            raise
+        raise DataError(found[1]) from error
+
+
 def _replica(sampler):
     return sampler.replica, sampler.num_replicas
 
@@ -158,10 +185,21 @@ def _augment(augmenter, x, y, labels, position):
     return augmenter(x, None, labels, position)[0], y
 
 
-def _gatherer(records):
+def _gatherer(records, substitutes=None):
     """Function from a batch of indices to that batch of `(x, y)`."""
-    x, y = _reader(records.x), tf.nest.map_structure(_reader, records.y)
-    return lambda indices: (x(indices), tf.nest.map_structure(lambda read: read(indices), y))
+    y = tf.nest.map_structure(_reader, records.y)
+    if substitutes is None:
+        x = _reader(records.x)
+        return lambda indices: (x(indices), tf.nest.map_structure(lambda read: read(indices), y))
+
+    def gather(indices):
+        types = (records.x.dtype, indices.dtype)
+        images, used = tf.numpy_function(substitutes.read, [indices], types, stateful=False)
+        images = tf.ensure_shape(images, (*indices.shape, *records.x.shape[1:]))
+        used = tf.ensure_shape(used, indices.shape)
+        return images, tf.nest.map_structure(lambda read: read(used), y)
+
+    return gather
 
 
 def _reader(array):

@@ -1,6 +1,7 @@
 import dataclasses
 
 from dawn_tf.calibration import SCALINGS
+from dawn_tf.data.bad_inputs import ON_BAD_INPUT
 from dawn_tf.data.resampling import METHODS as OVERSAMPLINGS
 from dawn_tf.data.shares import SCHEDULES, TARGETS
 from dawn_tf.models import names
@@ -37,6 +38,9 @@ class TrainConfig:
     download: bool = _field(False, "fetch what is missing into the folder")
     in_memory: bool | None = _field(
         None, "decode images once, or when they are used; default: once if they fit"
+    )
+    on_bad_input: str = _field(
+        "raise", "what to do about an image that cannot be decoded", choices=ON_BAD_INPUT
     )
     task: str | None = _field(None, "classification or segmentation")
     protocol: str | None = _field(None, "how the data is split; see docs/data.md")

@@ -19,7 +19,13 @@ from dawn_tf.training.finite_check import FiniteCheck
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 from dawn_tf.training.scheduled_prior import ScheduledPrior
-from dawn_tf.training.streams import make_augmenter, make_mixing, make_sampler, trained_prior
+from dawn_tf.training.streams import (
+    make_augmenter,
+    make_mixing,
+    make_sampler,
+    make_substitutes,
+    trained_prior,
+)
 
 
 def build_model(config, data):
@@ -148,6 +154,7 @@ def train_network(config, data, folder, seed, minority):
         make_augmenter(config, data, seed),
         start_step=first * steps,
         mixing=mixing,
+        substitutes=make_substitutes(config, data),
     )
     val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
 
@@ -196,6 +203,7 @@ def _second_stage(config, data, model, steps, seed):
         ClassAwareSampler(labels, target="balanced", seed=seed + 700),
         config.batch_size,
         make_augmenter(config, data, seed + 700),
+        substitutes=make_substitutes(config, data),
     )
     if config.method == "crt":
         second_stage.retrain_classifier(model, batches, steps, config.second_epochs, seed=seed)

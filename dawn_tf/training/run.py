@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from dawn_tf import data as dawn_data
+from dawn_tf.data.pipeline import reading_errors
 from dawn_tf.data.resampling import resample
 from dawn_tf.evaluation import room_for, save_outputs, write_json
 from dawn_tf.export import export_saved_model
@@ -28,17 +29,18 @@ from dawn_tf.training.table_rivals import RIVALS
 from dawn_tf.training.table_run import train_rival
 
 # Fields that change neither the weights nor the scores of a run.
-_INCIDENTAL = ("data_dir", "download", "in_memory", "out")
+_INCIDENTAL = ("data_dir", "download", "in_memory", "on_bad_input", "out")
 
 
+@reading_errors()
 def train(config):
     """Runs `config` to its end and returns what `metrics.json` holds.
 
     The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
     `model.keras`, `metrics.json`, `model_card.json`, `outputs_<part>.npz` (labels and
-    probabilities), `figures/`, `report.html` and `saved_models/<dataset>/<version>/`; what a rival that is no network leaves
-    instead, `train_rival` says. The same command after a kill goes on from the last whole epoch;
-    after the end it gives back the scores.
+    probabilities), `figures/`, `report.html` and `saved_models/<dataset>/<version>/`; what a rival
+    that is no network leaves instead, `train_rival` says. The same command after a kill goes on
+    from the last whole epoch; after the end it gives back the scores.
 
     Raises:
         ValueError: for a config no run can have, a folder that holds another run, or bad data.
@@ -85,6 +87,8 @@ def train(config):
         "epochs": [epoch + 1 for epoch in epochs],
         "epochs_run": [len(history) for history in histories],
     }
+    num_bad = sum(map(len, data.bad_inputs.values()))
+    metrics["bad_inputs"] = {"count": num_bad, **data.bad_inputs}
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
     metrics["run"] = provenance(best, seconds, commit)
     card = model_card(config, data, metrics, outputs["test"], minority)
@@ -124,6 +128,7 @@ def load_data(config):
         image_size=(config.image_size, config.image_size) if config.image_size else None,
         in_memory=config.in_memory,
         download=config.download,
+        on_bad_input=config.on_bad_input,
         **options,
     )
 

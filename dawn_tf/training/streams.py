@@ -3,7 +3,9 @@
 import numpy as np
 
 from dawn_tf.data.augmentation import Augmenter
+from dawn_tf.data.bad_inputs import Substitutes
 from dawn_tf.data.copy_paste import CopyPaste
+from dawn_tf.data.lazy import is_lazy
 from dawn_tf.data.mixing import BalancedMixUp, CutMix, MixUp, Remix
 from dawn_tf.data.rejection import RejectionSampler
 from dawn_tf.data.sampling import ClassAwareSampler
@@ -99,6 +101,14 @@ def make_mixing(config, data, seed):
     if config.mixing == "balanced_mixup":
         return BalancedMixUp(partners, data.num_classes, ignore_class=data.ignore_class, seed=seed)
     return CopyPaste(partners, data.class_counts, ignore_class=data.ignore_class, seed=seed)
+
+
+def make_substitutes(config, data):
+    """What reads images that may turn out bad in training, or `None`."""
+    train = data.parts["train"]
+    if config.on_bad_input == "raise" or not is_lazy(train.x):
+        return None
+    return Substitutes(train, data.bad_inputs["train"])
 
 
 def trained_prior(data, shares, mixing=None):

@@ -21,6 +21,7 @@ _HEADLINE = {
     "dice_per_image_mean": "Dice, mean over images",
     "iou_per_image_mean": "IoU, mean over images",
 }
+_SHOWN_BAD = 10
 _SHOWN = 4  # Example images in a figure.
 
 
@@ -36,6 +37,8 @@ def print_summary(config, metrics):
     if metrics["calibration"]["map"] != "none":
         console.print(_calibration(metrics))
     console.print(_decision(metrics["decision"]))
+    if "bad_inputs" in metrics:  # Rows have none.
+        print_bad_inputs(metrics["bad_inputs"])
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
     if metrics["saved_model"]:
         console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
@@ -72,6 +75,15 @@ def _decision(decision):
         return f"decision: argmax(p / prior^{power:g}), the power chosen on validation"
     weights = ", ".join(f"{weight:.3g}" for weight in decision["value"])
     return f"decision: argmax(weights * p), chosen on validation: {weights}"
+
+
+def print_bad_inputs(bad):
+    """Names the images that were left out, if there were any."""
+    if bad["count"]:
+        names = [f"{name} ({part})" for part in ("train", "val", "test") for name in bad[part]]
+        shown = ", ".join(names[:_SHOWN_BAD]) + (", ..." if len(names) > _SHOWN_BAD else "")
+        line = f"left out, not decodable: {bad['count']}: {shown}"
+        Console(highlight=False).print(line, soft_wrap=True)
 
 
 def print_scores(title, scores):

@@ -11,9 +11,10 @@ import tensorflow as tf
 from dawn_tf.data import load
 from dawn_tf.data.pipeline import training_batches
 from dawn_tf.data.sampling import ClassAwareSampler
-from dawn_tf.training import TrainConfig
+from dawn_tf.training import TrainConfig, train
 from dawn_tf.training.callbacks import EpochEnd
 from dawn_tf.training.fit import train_network
+from dawn_tf.training.summary import print_summary
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +131,44 @@ def test_a_spoiled_batch_stops_the_run_and_leaves_the_good_weights(
     assert found["epoch"] * steps + found["step"] - steps == step + 1
     assert history_in(tmp_path) == whole[1][:1]
     assert_same(fit(table, tmp_path), whole)
+
+
+def test_images_bad_from_the_start_and_in_the_middle(tmp_path, monkeypatch, capsys):
+    photos = tmp_path / "photos"
+    for i in range(60):
+        path = photos / "ab"[i % 2] / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(i).integers(0, 256, (8, 8, 1)).astype("uint8")
+        path.write_bytes(tf.io.encode_png(pixels).numpy())
+    (photos / "a" / "00.png").write_bytes(b"no image")
+    config = TrainConfig(
+        dataset="folder",
+        data_dir=str(photos),
+        in_memory=False,
+        on_bad_input="skip",
+        image_size=8,
+        encoder="unet",
+        width=4,
+        epochs=2,
+        batch_size=16,
+        out=str(tmp_path / "run"),
+    )
+    with pytest.raises(ValueError, match="'a/00.png', which cannot be decoded"):
+        train(dataclasses.replace(config, on_bad_input="raise"))
+
+    names = load("folder", photos, image_size=(8, 8), on_bad_input="skip").parts["train"].ids
+    end = EpochEnd.on_epoch_end
+
+    def rots_in_the_first(self, epoch, logs):
+        (photos / names[3]).write_bytes(b"")
+        end(self, epoch, logs)
+
+    monkeypatch.setattr(EpochEnd, "on_epoch_end", rots_in_the_first)
+    metrics = train(config)
+    assert metrics["bad_inputs"]["count"] == 2
+    left_out = {part: list(metrics["bad_inputs"][part]) for part in ("train", "val", "test")}
+    assert names[3] in left_out["train"] and sum(left_out.values(), []).count("a/00.png") == 1
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
+    print_summary(config.resolved(), metrics)
+    shown = ", ".join(f"{name} (train)" for name in left_out["train"])
+    assert f"left out, not decodable: 2: {shown}" in capsys.readouterr().out
