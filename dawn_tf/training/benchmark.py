@@ -82,7 +82,8 @@ def read_grid(path):
     `TrainConfig`; and, if wanted, `common`, fields of all. A data set's name is the data set,
     unless it has a field `dataset`; its `seeds` replace those of the grid. A method with `only`,
     a list of data sets, is for those. Fields of a method win over those of its data set, those
-    over the common ones. A `.py` file has it all in a dict `GRID`.
+    over the common ones. A `.py` file has it all in a dict `GRID`. The cells come seed by seed,
+    first every data set's and method's first.
 
     Raises:
         ValueError: for a missing part, or a field that `TrainConfig` does not have.
@@ -107,8 +108,10 @@ def read_grid(path):
         flags = {**grid.get("common", {}), **of_data, **of_method}
         flags = {k: v for k, v in flags.items() if k not in ("only", "seeds")}
         flags.setdefault("dataset", dataset)
-        for seed in of_data.get("seeds", grid["seeds"]):
-            cells.append(Cell(dataset, method, seed, flags))
+        seeds = of_data.get("seeds", grid["seeds"])
+        cells += [(turn, Cell(dataset, method, seed, flags)) for turn, seed in enumerate(seeds)]
+    # By seeds: a benchmark that is stopped early has as many of them for every method.
+    cells = [cell for _, cell in sorted(cells, key=lambda one: one[0])]
     known = {field.name for field in dataclasses.fields(TrainConfig)} - set(_OWN)
     strange = sorted({key for cell in cells for key in cell.flags} - known)
     if strange:
