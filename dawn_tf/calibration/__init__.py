@@ -18,6 +18,7 @@ from dawn_tf.calibration.scaling import (
     DirichletScaling,
     TemperatureScaling,
     VectorScaling,
+    trained_prior,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "decide",
     "decide_by_cost",
     "estimate_prior",
+    "trained_prior",
 ]

@@ -155,6 +155,40 @@ class DirichletScaling(_Scaling):
         return value, slopes
 
 
+class _BiasScaling(_Scaling):
+    """`softmax(log p + b)`, `b` held back just enough to stay finite for a class without data."""
+
+    def _pack_start(self, num_classes):
+        return np.zeros(num_classes)
+
+    def _pack(self, matrix, bias):
+        return bias
+
+    def _unpack(self, parameters, num_classes):
+        return np.eye(num_classes), parameters
+
+    def _penalty(self, matrix, bias):
+        return 1e-6 * (bias**2).sum(), (np.zeros_like(matrix), 2e-6 * bias)
+
+
+def trained_prior(probabilities, y_true):
+    """Class shares that probabilities are right for, `(C,)`: what `correct_prior` starts from.
+
+    `softmax(log p + b)` is fitted on held-out data with class shares v. It corrects p for these
+    shares, so p itself is right for `v_c exp(-b_c)`, scaled to sum 1. This holds whatever loss
+    or sampling made p; those of `VectorScaling` and `DirichletScaling` are right for v already.
+    After [Alexandari et al., 2020](https://arxiv.org/abs/1901.06852), section 3.
+
+    Args:
+        probabilities: `(n, C)`.
+        y_true: Labels, `(n,)`. Each class counts one example more than it has, so that one without
+            any has a share.
+    """
+    bias = _BiasScaling().fit(probabilities, y_true).bias
+    counts = np.bincount(np.asarray(y_true), minlength=len(bias)) + 1.0
+    return softmax(np.log(counts) - bias)
+
+
 SCALINGS = {
     "temperature": TemperatureScaling,
     "vector": VectorScaling,

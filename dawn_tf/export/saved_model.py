@@ -1,27 +1,36 @@
 """A trained model as a SavedModel that TF Serving loads as it is."""
 
-import pathlib
-import shutil
-import tempfile
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from dawn_tf.calibration import FLOOR, check_decision
-from dawn_tf.data.images import decode_image
+from dawn_tf.export.card import write_card
+from dawn_tf.export.encoded_images import decode_images
+from dawn_tf.export.version_folder import next_version
+from dawn_tf.export.warmup import write_warmup
+from dawn_tf.models import VIEWS, decoder_views
+
+_UNSEEN = "Expected finite inputs, within float32. Received: NaN or infinity"
 
 
-def export_saved_model(model, out_dir, name, class_names, decision=None, calibrator=None):
+def export_saved_model(
+    model, out_dir, name, post_processing, columns=None, extra_outputs=(), card=None
+):
     """Writes `<out_dir>/<name>/<version>/`, version being the next whole number.
 
     Signatures, each with a batch of any size:
     - `serving_default`: `inputs`, float32 pixels in 0..255 or table rows, of the model's shape.
     - `serving_bytes` (images only): `images`, encoded JPEG or PNG strings; decoding and resizing
       happen inside, as they did in training.
+    - `serving_rows` (rows only): an input for each of `columns`, float32 or string.
+    - `serving_shares`, `serving_bytes_shares`, `serving_rows_shares`: the same with one more input,
+      `class_shares`, float32 `(batch, C)`: the class shares at work that probabilities are
+      corrected for. Only if `post_processing` knows the prior.
 
     Outputs: `probabilities`, and `class` with `class_name` for one label per example or `mask`
-    for a label per pixel. `assets/class_names.txt` travels along.
+    for a label per pixel; and those of `extra_outputs`. Files beside the graph:
+    `assets/class_names.txt`, `assets/model_card.json` and `.md`, requests to warm up with in
+    `assets.extra`, and `checksums.txt`, see `verify`.
 
     The version appears by one rename when it is complete: a server that watches the folder never
     sees half of it.
@@ -30,90 +39,112 @@ def export_saved_model(model, out_dir, name, class_names, decision=None, calibra
         model: A network of `dawn_tf.models`; of several outputs "output" is served.
         out_dir: Folder of all exported models.
         name: Model name in the folder.
-        class_names: In the order of the classes.
-        decision: From probabilities to a class: `None`, a threshold or weights, as in
-            `dawn_tf.calibration.decide`.
-        calibrator: A fitted map of `dawn_tf.calibration.SCALINGS`, before the decision; or `None`.
+        post_processing: A `PostProcessing`.
+        columns: `Columns` of rows, or `None` for no `serving_rows`.
+        extra_outputs: Of "gate", "global" and "detail", see `dawn_tf.models.decoder_views`.
+        card: What else the model card says, JSON-able by key; see `card.CARD`.
 
     Returns: The version's path.
+
+    Raises:
+        ValueError: for extra outputs that the model does not have.
     """
-    folder = pathlib.Path(out_dir) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    check_decision(decision, len(class_names))
-    serve = _with_decision(model, class_names, decision, calibrator)
+    endpoints = _endpoints(model, post_processing, columns, _check_extra(extra_outputs))
     archive = keras.export.ExportArchive()
     archive.track(model)
-    shape = model.input_shape[1:]
-    archive.add_endpoint(
-        "serving_default", serve, [tf.TensorSpec((None, *shape), tf.float32, name="inputs")]
-    )
-    if len(shape) == 3:
+    for signature, (function, specs, _) in endpoints.items():
+        traced = tf.function(function)
+        traced.get_concrete_function(**specs)
+        archive.add_endpoint(signature, traced)
+    with next_version(f"{out_dir}/{name}") as place:
+        path = place[0]
+        archive.write_out(str(path), verbose=False)
+        assets = path / "assets"
+        assets.mkdir(exist_ok=True)
+        names = "".join(f"{class_name}\n" for class_name in post_processing.class_names)
+        (assets / "class_names.txt").write_text(names)
+        inputs = columns.input_names if columns else None
+        write_card(assets, {"name": name, "inputs_of_columns": inputs, **(card or {})})
+        warmup = path / "assets.extra" / "tf_serving_warmup_requests"
+        requests = {signature: example for signature, (_, _, example) in endpoints.items()}
+        if not write_warmup(warmup, name, requests):
+            print("No warm-up requests: they take `pip install dawn_tf[serving]`.")
+    return place[0]
 
-        def serve_bytes(images):
-            decoded = tf.map_fn(
-                lambda image: decode_image(image, shape[:2], shape[2]),
-                images,
-                fn_output_signature=tf.TensorSpec(shape, tf.uint8),
-            )
-            return serve(tf.cast(decoded, tf.float32))
 
-        archive.add_endpoint(
-            "serving_bytes", serve_bytes, [tf.TensorSpec((None,), tf.string, name="images")]
+def network_function(model, extra_outputs=()):
+    """The model as one traced function: inputs to `(probabilities, extra outputs by name)`."""
+    views = decoder_views(model) if extra_outputs else model
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)])
+    def run(inputs):
+        out = views(inputs, training=False)
+        z = out["output"] if isinstance(out, dict) else out
+        probabilities = z if model.gives_probabilities else tf.nn.softmax(z)
+        return probabilities, {name: out[name] for name in extra_outputs}
+
+    return run
+
+
+def _check_extra(names):
+    if not set(names) <= set(VIEWS):
+        raise ValueError(
+            f"Expected extra outputs among {', '.join(VIEWS)}. Received: {', '.join(names)}. "
+            "Choose of them."
         )
-    # Written on the same disk as the target, as a rename across disks is a copy; the leading dot
-    # keeps it from looking like a version.
-    partial = pathlib.Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-    try:
-        archive.write_out(str(partial), verbose=False)
-        names = "".join(f"{class_name}\n" for class_name in class_names)
-        (partial / "assets").mkdir(exist_ok=True)
-        (partial / "assets" / "class_names.txt").write_text(names)
-        partial.chmod(0o755)
-        return _publish(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    return tuple(names)
 
 
-def _with_decision(model, class_names, decision, calibrator):
-    """A function from model inputs to the served outputs."""
-    output = model.output["output"] if isinstance(model.output, dict) else model.output
-    is_mask = len(output.shape) == 4
-    names = tf.constant(list(class_names))
+def _endpoints(model, post_processing, columns, extra_outputs):
+    """`(function, specs by input, an example of the inputs)` by signature."""
+    shape = model.input_shape[1:]
+    run = network_function(model, extra_outputs)
 
-    def serve(inputs):
-        out = model(inputs, training=False)
-        out = out["output"] if isinstance(out, dict) else out
-        probabilities = out if model.gives_probabilities else tf.nn.softmax(out)
-        if calibrator is not None:
-            log_p = tf.math.log(tf.maximum(probabilities, FLOOR))
-            matrix = tf.constant(calibrator.matrix.T, tf.float32)
-            probabilities = tf.nn.softmax(
-                tf.tensordot(log_p, matrix, 1) + tf.constant(calibrator.bias, tf.float32)
-            )
-        if decision is not None and np.ndim(decision) == 0:
-            chosen = tf.cast(probabilities[..., 1] >= decision, tf.int32)
-        else:
-            weights = 1.0 if decision is None else tf.constant(decision, tf.float32)
-            chosen = tf.argmax(probabilities * weights, -1, output_type=tf.int32)
-        if is_mask:
-            return {"probabilities": probabilities, "mask": chosen}
-        return {
-            "probabilities": probabilities,
-            "class": chosen,
-            "class_name": tf.gather(names, chosen),
+    def answer(inputs, class_shares=None):
+        inputs = tf.debugging.check_numerics(inputs, _UNSEEN)
+        probabilities, extra = run(inputs)
+        return {**post_processing.graph(probabilities, class_shares), **extra}
+
+    def from_bytes(images, class_shares=None):
+        return answer(decode_images(images, shape), class_shares)
+
+    def from_rows(class_shares=None, **values):
+        given = {
+            column: values[name] if column in columns.words else tf.cast(values[name], tf.float64)
+            for column, name in columns.input_names.items()
         }
+        rows = tf.cast(columns.to_rows(given), tf.float32)
+        return answer(tf.ensure_shape(rows, (None, *shape)), class_shares)
 
-    return serve
+    example = {"inputs": np.zeros((1, *shape), "float32")}
+    made = {"serving_default": (answer, example), "serving_shares": (answer, example)}
+    if len(shape) == 3:
+        png = tf.io.encode_png(np.zeros((*shape[:2], 1), "uint8")).numpy()
+        example = {"images": np.array([png], object)}
+        made["serving_bytes"] = made["serving_bytes_shares"] = (from_bytes, example)
+    if columns is not None:
+        example = {
+            name: np.array([b""], object) if column in columns.words else np.zeros(1, "float32")
+            for column, name in columns.input_names.items()
+        }
+        made["serving_rows"] = made["serving_rows_shares"] = (from_rows, example)
+    endpoints = {}
+    for signature, (function, example) in made.items():
+        if signature.endswith("_shares"):
+            if post_processing.prior is None:
+                continue
+            example = {**example, "class_shares": np.float32([post_processing.prior])}
+        endpoints[signature] = (function, _specs(example), example)
+    return endpoints
 
 
-def _publish(partial, folder):
-    """Renames `partial` to the next version; another exporter may take a number first."""
-    while True:
-        taken = [int(p.name) for p in folder.iterdir() if p.name.isdecimal()]
-        version = folder / str(max(taken, default=0) + 1)
-        try:
-            return partial.rename(version)
-        except OSError:
-            if not version.exists():
-                raise
+def _specs(example):
+    """A spec for each input, of any number of examples."""
+    return {
+        name: tf.TensorSpec(
+            (None, *values.shape[1:]),
+            tf.string if values.dtype == object else tf.float32,
+            name=name,
+        )
+        for name, values in example.items()
+    }

@@ -8,17 +8,17 @@ import pathlib
 
 import keras
 
-from dawn_tf.calibration import decide
 from dawn_tf.data.images import encode_mask, read_images
 from dawn_tf.data.pipeline import evaluation_batches
 from dawn_tf.data.sources import SOURCES
 from dawn_tf.data.table_encoder import TableEncoder
 from dawn_tf.evaluation import atomic, evaluate, write_json
-from dawn_tf.export import export_saved_model
+from dawn_tf.export import export_saved_model, verify
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.config import TrainConfig
 from dawn_tf.training.run import load_data
-from dawn_tf.training.scoring import add_shots, calibrator_of
+from dawn_tf.training.scoring import add_shots
+from dawn_tf.training.serving import parse_shares, post_processing_of, served_columns
 from dawn_tf.training.summary import print_scores
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -63,12 +63,29 @@ class PredictConfig:
 class ExportConfig:
     """Flags of `tools/export.py`."""
 
-    run: str = _run()
+    run: str | None = dataclasses.field(default=None, metadata={"help": "folder of a finished run"})
+    verify: str | None = dataclasses.field(
+        default=None,
+        metadata={"help": "check this exported version against its checksums, and do nothing else"},
+    )
     out: str = dataclasses.field(
         default="saved_models", metadata={"help": "folder of all exported models"}
     )
     name: str | None = dataclasses.field(
         default=None, metadata={"help": "model name; default: the run's data set"}
+    )
+    class_shares: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "class shares at work that probabilities are corrected for, of every class, "
+            "as in healthy=0.99,sick=0.01"
+        },
+    )
+    extra_outputs: str | None = dataclasses.field(
+        default=None, metadata={"help": "what else is served, of gate,global,detail"}
+    )
+    intended_use: str | None = dataclasses.field(
+        default=None, metadata={"help": "the model card's sentence about that"}
     )
 
 
@@ -78,7 +95,9 @@ class FinishedRun:
 
     config: TrainConfig
     metrics: dict
+    card: dict
     model: keras.Model
+    encoder: TableEncoder | None
 
     @classmethod
     def open(cls, folder):
@@ -91,30 +110,40 @@ class FinishedRun:
             )
         missing = [
             name
-            for name in ("config.json", "metrics.json", "model.keras")
+            for name in ("config.json", "metrics.json", "model_card.json", "model.keras")
             if not (folder / name).exists()
         ]
         if missing:
             raise ValueError(
-                f"Expected a finished run with config.json, metrics.json and model.keras. "
-                f"Received: {folder} without {', '.join(missing)}. Train it with tools/train.py "
-                f"--out {folder}."
+                "Expected a finished run with config.json, metrics.json, model_card.json and "
+                f"model.keras. Received: {folder} without {', '.join(missing)}. Train it with "
+                f"tools/train.py --out {folder}."
             )
-        config = TrainConfig(**json.loads((folder / "config.json").read_text()))
-        metrics = json.loads((folder / "metrics.json").read_text())
-        return cls(config, metrics, keras.models.load_model(folder / "model.keras", compile=False))
+        read = {
+            name: json.loads((folder / f"{name}.json").read_text())
+            for name in ("config", "metrics", "model_card")
+        }
+        encoder = folder / "encoder.json"
+        return cls(
+            TrainConfig(**read["config"]),
+            read["metrics"],
+            read["model_card"],
+            keras.models.load_model(folder / "model.keras", compile=False),
+            TableEncoder.from_json(encoder.read_text()) if encoder.exists() else None,
+        )
 
     @property
     def class_names(self):
         return list(self.metrics["test"]["per_class"])
 
     @property
-    def calibrator(self):
-        return calibrator_of(self.metrics)
+    def post_processing(self):
+        return post_processing_of(self.metrics)
 
     @property
-    def decision(self):
-        return self.metrics["decision"]["value"]
+    def columns(self):
+        """`Columns` of rows, or `None`."""
+        return served_columns(self.config, self.card["data"]["features"], self.encoder)
 
 
 def evaluate_run(config):
@@ -130,10 +159,10 @@ def evaluate_run(config):
         data.task,
         data.class_names,
         minority_classes(data.class_counts),
-        decision=run.decision,
+        decision=run.post_processing.decision,
         ignore_class=data.ignore_class,
         from_logits=False,
-        calibrator=run.calibrator,
+        calibrator=run.post_processing.calibrator,
     )
     add_shots(scores, data)
     print_scores(f"{trained.run_name()}, {config.part}", scores)
@@ -146,13 +175,12 @@ def predict_run(config):
     """Writes a CSV with class and probabilities of every input; masks as PNG beside it."""
     run = FinishedRun.open(config.run)
     source = SOURCES["tfds" if run.config.source == "tfds" else run.config.dataset]
-    encoder = pathlib.Path(config.run) / "encoder.json"
     read_rows = getattr(source, "read_features", None)
-    if encoder.exists():
-        read_rows = TableEncoder.from_json(encoder.read_text()).read
+    if run.encoder is not None:
+        read_rows = run.encoder.read
     names, x = _read_inputs(pathlib.Path(config.input), run.model.input_shape[1:], read_rows)
     out = pathlib.Path(config.out)
-    calibrator, class_names = run.calibrator, run.class_names
+    post_processing, class_names = run.post_processing, run.class_names
     segments = len(run.model.output_shape) == 4
     header = ["input", *(["mask"] if segments else ["class"])]
     header += [f"share_{c}" if segments else f"p_{c}" for c in class_names]
@@ -161,8 +189,7 @@ def predict_run(config):
     rows.writerow(header)
     for start in range(0, len(x), _BATCH):
         p = run.model.predict_on_batch(x[start : start + _BATCH].astype("float32"))
-        p = p if calibrator is None else calibrator.transform(p)
-        chosen = decide(p, run.decision)
+        p, chosen = post_processing.apply(p)
         for name, row, c in zip(names[start : start + _BATCH], p, chosen, strict=True):
             if segments:
                 # The whole name: a.jpg and a.png are two images.
@@ -197,15 +224,28 @@ def _read_inputs(path, input_shape, read_rows):
 
 
 def export_run(config):
-    """Exports the run's model and says where it is."""
+    """Exports the run's model and says where it is; or checks what was exported before."""
+    if config.verify is not None:
+        print(f"{verify(config.verify)} files as they were exported: {config.verify}")
+        return config.verify
+    if config.run is None:
+        raise ValueError("Expected --run or --verify. Received: neither. Name a finished run.")
     run = FinishedRun.open(config.run)
+    card, post_processing = run.card, run.post_processing
+    if config.class_shares is not None:
+        shares = parse_shares(config.class_shares, run.class_names)
+        post_processing = dataclasses.replace(post_processing, class_shares=[*shares.values()])
+        card = {**card, "class_shares": shares}
+    if config.intended_use is not None:
+        card = {**card, "intended_use": config.intended_use}
     version = export_saved_model(
         run.model,
         config.out,
         config.name or run.config.model_name(),
-        run.class_names,
-        run.decision,
-        run.calibrator,
+        post_processing,
+        run.columns,
+        config.extra_outputs.split(",") if config.extra_outputs else (),
+        card,
     )
     print(f"SavedModel: {version}")
     return version

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from dawn_tf.calibration import SCALINGS, choose_class_weights, choose_prior_power
+from dawn_tf.calibration import (
+    SCALINGS,
+    choose_class_weights,
+    choose_prior_power,
+    trained_prior,
+)
 from dawn_tf.data.pipeline import evaluation_batches
 from dawn_tf.evaluation import choose_threshold, evaluate, predict
 from dawn_tf.evaluation.evaluate import labelled
@@ -10,7 +15,7 @@ from dawn_tf.evaluation.shots import shot_recall
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.streams import label_names
 
-_MOST_FITTED = 1_000_000  # Pixels that a calibration map is fitted on.
+_MOST_PIXELS = 1_000_000  # Of validation masks, that a calibration map is fitted on.
 
 
 def score(model, config, data, batch_size):
@@ -33,15 +38,18 @@ def score(model, config, data, batch_size):
         "from_logits": False,
     }
     batches = {part: evaluation_batches(data.parts[part], batch_size) for part in ("val", "test")}
+    labels, probabilities = _sample(model, batches["val"], data)
     calibration = {"map": config.calibration, "state": None}
     if config.calibration != "none":
-        options["calibrator"] = _fit_calibrator(config.calibration, model, batches["val"], data)
-        calibration["state"] = options["calibrator"].get_config()
+        calibrator = SCALINGS[config.calibration]().fit(probabilities, labels)
+        probabilities = calibrator.transform(probabilities).astype("float32")
+        calibration["state"] = calibrator.get_config()
+        options["calibrator"] = calibrator
+    calibration["prior"] = trained_prior(probabilities, labels).tolist()
     # After calibration: the decision is on the probabilities that are reported.
     decision = {"rule": config.decision, "value": None}
     if config.decision != "argmax" and data.task == "classification":
-        _, raw = evaluate(model, batches["val"], **options)
-        decision.update(_choose(config.decision, raw["y_true"], raw["probabilities"], data))
+        decision.update(_choose(config.decision, labels, probabilities, data))
     scores, outputs = {"calibration": calibration, "decision": decision}, {}
     for part in ("val", "test"):
         scores[part], outputs[part] = evaluate(
@@ -87,9 +95,9 @@ def add_shots(scores, data):
     scores["shots"] = shot_recall(np.array(scores["confusion_matrix"]), counts)
 
 
-def _fit_calibrator(name, model, batches, data):
-    """The map `name`, fitted on validation; of masks on at most `_MOST_FITTED` random pixels."""
-    per_image = max(1, _MOST_FITTED // len(data.parts["val"]))
+def _sample(model, batches, data):
+    """Labels `(n,)` and probabilities `(n, C)` of validation; of masks at most `_MOST_PIXELS`."""
+    per_image = max(1, _MOST_PIXELS // len(data.parts["val"]))
     rng = np.random.default_rng(0)
     labels, probabilities = [], []
     for y, p in predict(model, batches, from_logits=False):
@@ -100,7 +108,7 @@ def _fit_calibrator(name, model, batches, data):
             y, p = y[chosen], p[chosen]
         labels.append(y)
         probabilities.append(p)
-    return SCALINGS[name]().fit(np.concatenate(probabilities), np.concatenate(labels))
+    return np.concatenate(labels), np.concatenate(probabilities)
 
 
 def _choose(rule, y_true, probabilities, data):

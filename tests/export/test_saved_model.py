@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-import dawn_tf
-from dawn_tf.calibration import SCALINGS
-from dawn_tf.export import export_saved_model
-from dawn_tf.models import AveragedNetworks
+from dawn_tf.export import PostProcessing, export_saved_model, verify
+from dawn_tf.models import AveragedNetworks, decoder_views
 
 NAMES = ["common", "rare"]
+TASKS = ("segmentation", "image", "rows")
 
 # What TF Serving knows: the files and TensorFlow, neither keras nor dawn_tf.
 CLIENT = """
@@ -21,79 +21,91 @@ sys.modules["keras"] = sys.modules["dawn_tf"] = None  # As if neither were insta
 import numpy as np
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-signature = model.signatures[sys.argv[2]]
-name = "inputs" if sys.argv[2] == "serving_default" else "images"
-x = np.load(sys.argv[3], allow_pickle=True)
-x = tf.constant(x) if name == "inputs" else tf.constant(x.tolist())
-out = signature(**{name: x})
-print(json.dumps({k: (v.numpy().astype(str) if v.dtype == tf.string else v.numpy()).tolist()
-                  for k, v in out.items()}))
+answers = {}
+with np.load(sys.argv[2], allow_pickle=True) as requests:
+    for key in requests.files:
+        signature, name = key.split("/")
+        x = requests[key]
+        x = tf.constant(x.tolist() if x.dtype == object else x)
+        answers.setdefault(signature, {})[name] = x
+for signature, inputs in answers.items():
+    out = model.signatures[signature](**inputs)
+    answers[signature] = {k: (v.numpy().astype(str) if v.dtype == tf.string else v.numpy()).tolist()
+                          for k, v in out.items()}
+print(json.dumps(answers))
 """
 
 
-def call_without_keras(version, signature, x, tmp_path):
-    np.save(tmp_path / "x.npy", x, allow_pickle=True)
-    command = [sys.executable, "-c", CLIENT, str(version), signature, str(tmp_path / "x.npy")]
+def call_without_keras(version, requests, tmp_path):
+    """Answers by signature of requests `{signature: {input: array}}`, in another process."""
+    arrays = {
+        f"{signature}/{name}": np.asarray(x)
+        for signature, inputs in requests.items()
+        for name, x in inputs.items()
+    }
+    np.savez(tmp_path / "requests.npz", **arrays)
+    command = [sys.executable, "-c", CLIENT, str(version), str(tmp_path / "requests.npz")]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def make(task, **kwargs):
-    shapes = {"segmentation": (16, 12, 3), "image": (16, 12, 3), "rows": (5,)}
-    kind = "segmentation" if task == "segmentation" else "classification"
-    model = dawn_tf.DAWN(2, shapes[task], task=kind, encoder=kwargs.pop("encoder", None), **kwargs)
-    x = np.random.default_rng(0).uniform(0, 255, (3, *shapes[task])).astype("float32")
-    model.adapt(x)
-    for _ in range(20):  # Normalisation sees the data, as it has in any trained model.
-        model(x, training=True)
-    return model, x
+def signature_of(version, name="serving_default"):
+    return tf.saved_model.load(str(version)).signatures[name]
 
 
-def softmax(z):
-    e = np.exp(z - z.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
+def encoded(x):
+    """Each image as a PNG."""
+    files = [io.BytesIO() for _ in x]
+    for file, image in zip(files, x.astype("uint8"), strict=True):
+        Image.fromarray(image).save(file, "PNG")
+    return np.array([file.getvalue() for file in files], object)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("task", ["segmentation", "image", "rows"])
-def test_outputs_are_the_models_own_in_a_process_without_keras(task, tmp_path):
-    model, x = make(task, aux_outputs=True, width=4)
-    version = export_saved_model(model, tmp_path, "m", NAMES)
-    out = call_without_keras(version, "serving_default", x, tmp_path)
-    expected = softmax(np.asarray(model(x)["output"]))
-    np.testing.assert_allclose(out["probabilities"], expected, atol=1e-5)
-    if task == "segmentation":
-        np.testing.assert_array_equal(out["mask"], expected.argmax(-1))
+def check_answer(out, post_processing, probabilities, class_shares=None):
+    p, chosen = post_processing.apply(probabilities, class_shares)
+    np.testing.assert_allclose(out["probabilities"], p, atol=1e-5)
+    if "mask" in out:
+        np.testing.assert_array_equal(out["mask"], chosen)
     else:
-        np.testing.assert_array_equal(out["class"], expected.argmax(-1))
-        assert out["class_name"] == [NAMES[c] for c in expected.argmax(-1)]
+        np.testing.assert_array_equal(out["class"], chosen)
+        assert out["class_name"] == [post_processing.class_names[c] for c in chosen]
 
 
 @pytest.mark.slow
-def test_encoded_images_are_decoded_and_resized_inside(tmp_path):
-    from PIL import Image
+@pytest.mark.parametrize("task", TASKS)
+def test_every_signature_answers_as_numpy_does_in_a_process_without_keras(task, exports, tmp_path):
+    made = exports(task)
+    shares = np.float32([[0.98, 0.01, 0.01], [0.2, 0.3, 0.5], [1, 1, 1], [0, 0.5, 0.5]])
+    requests = {"serving_default": {"inputs": made.x}}
+    if task == "rows":
+        names = made.columns.input_names.values()
+        requests["serving_rows"] = dict(zip(names, made.x.T, strict=True))
+    else:
+        requests["serving_bytes"] = {"images": encoded(made.x)}
+    for signature, inputs in list(requests.items()):
+        name = "serving_shares" if signature == "serving_default" else f"{signature}_shares"
+        requests[name] = {**inputs, "class_shares": shares}
+    answers = call_without_keras(made.version, requests, tmp_path)
+    of_bytes = np.asarray(tf.nn.softmax(made.model(made.x.astype("uint8").astype("float32"))))
+    views = decoder_views(made.model)(made.x)
+    for signature, out in answers.items():
+        p = of_bytes if "bytes" in signature else made.probabilities
+        if signature.endswith("_shares"):
+            for i in range(len(p)):
+                one = {name: values[i : i + 1] for name, values in out.items()}
+                check_answer(one, made.post_processing, p[i : i + 1], shares[i])
+        else:
+            check_answer(out, made.post_processing, p)
+        if "bytes" not in signature:
+            for name in ("gate", "global", "detail"):
+                np.testing.assert_allclose(out[name], views[name], rtol=1e-4, atol=1e-5)
 
-    model, _ = make("image", width=4)
-    version = export_saved_model(model, tmp_path, "m", NAMES)
-    rng = np.random.default_rng(1)
-    encoded, pixels = [], []
-    for kind, size in (("PNG", (12, 16)), ("JPEG", (40, 30)), ("PNG", (7, 9))):
-        image = rng.integers(0, 255, (size[1], size[0], 3), dtype="uint8")
-        file = io.BytesIO()
-        Image.fromarray(image).save(file, kind)
-        encoded.append(file.getvalue())
-        decoded = tf.io.decode_image(file.getvalue(), channels=3).numpy().astype("float32")
-        resized = tf.image.resize(decoded, (16, 12), antialias=True).numpy()
-        pixels.append(decoded if size == (12, 16) else np.rint(resized))
-    out = call_without_keras(version, "serving_bytes", np.array(encoded, object), tmp_path)
-    expected = softmax(np.asarray(model(np.stack(pixels).clip(0, 255))))
-    np.testing.assert_allclose(out["probabilities"], expected, atol=1e-5)
 
-
-@pytest.mark.parametrize("task", ["segmentation", "image", "rows"])
-def test_kerass_own_export_gives_every_output(task, tmp_path):
-    model, x = make(task, aux_outputs=True, width=4)
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_kerass_own_export_gives_every_output(task, dawn, tmp_path):
+    model, x = dawn(task, aux_outputs=True)
     model.export(tmp_path / "m", verbose=False)
     loaded = tf.saved_model.load(str(tmp_path / "m"))
     out = loaded.serve(tf.constant(x))
@@ -103,73 +115,55 @@ def test_kerass_own_export_gives_every_output(task, tmp_path):
         np.testing.assert_allclose(out[name], value, rtol=1e-4, atol=1e-4)
 
 
-def test_probabilities_of_an_average_are_not_normalised_twice(tmp_path):
-    members = [make("rows")[0] for _ in range(2)]
-    model = AveragedNetworks(members)
-    _, x = make("rows")
-    version = export_saved_model(model, tmp_path, "m", NAMES)
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    out = signature(inputs=tf.constant(x))["probabilities"]
+def test_probabilities_of_an_average_are_not_normalised_twice(dawn, tmp_path):
+    model = AveragedNetworks([dawn("rows")[0] for _ in range(2)])
+    x = np.ones((2, 5), "float32")
+    version = export_saved_model(model, tmp_path, "m", PostProcessing(["a", "b", "c"]))
+    out = signature_of(version)(inputs=tf.constant(x))["probabilities"]
     np.testing.assert_allclose(out, model(x), atol=1e-6)
 
 
-def test_the_threshold_decides_between_two_classes(tmp_path):
-    model, x = make("rows")
-    p = np.sort(softmax(np.asarray(model(x)))[:, 1])
-    threshold = float(p[:2].mean())  # Between the least and the other two.
-    version = export_saved_model(model, tmp_path, "m", NAMES, decision=threshold)
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    chosen = np.asarray(signature(inputs=tf.constant(x))["class"])
-    np.testing.assert_array_equal(chosen, softmax(np.asarray(model(x)))[:, 1] >= threshold)
-    assert chosen.sum() == 2
-    with pytest.raises(ValueError, match="Expected a decision for 3 classes"):
-        export_saved_model(model, tmp_path, "m", ["a", "b", "c"], decision=0.5)
-
-
-def test_weights_decide_between_classes(tmp_path):
-    model, x = make("rows")
-    p = softmax(np.asarray(model(x)))
-    weights = [1.0, float(np.median(p[:, 0] / p[:, 1])) * 1.001]
-    version = export_saved_model(model, tmp_path, "m", NAMES, decision=weights)
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    chosen = np.asarray(signature(inputs=tf.constant(x))["class"])
-    np.testing.assert_array_equal(chosen, (p * weights).argmax(-1))
-    assert chosen.sum() == 2
-
-
-def test_versions_count_up_and_class_names_travel(tmp_path):
-    model, _ = make("rows")
-    first = export_saved_model(model, tmp_path, "m", NAMES)
-    second = export_saved_model(model, tmp_path, "m", NAMES)
+def test_versions_count_up_and_files_travel_along(tiny, tmp_path):
+    post = PostProcessing(NAMES)
+    first = export_saved_model(tiny, tmp_path, "m", post)
+    second = export_saved_model(tiny, tmp_path, "m", post, card={"limits": ["It is tiny."]})
     assert [first.name, second.name] == ["1", "2"]
     assert (second / "assets" / "class_names.txt").read_text() == "common\nrare\n"
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
+    card = json.loads((second / "assets" / "model_card.json").read_text())
+    assert (card["name"], card["limits"]) == ("m", ["It is tiny."])
+    assert "- It is tiny." in (second / "assets" / "model_card.md").read_text()
+    assert verify(second) >= 6
+    # Without a prior nothing can be corrected for other class shares.
+    assert set(tf.saved_model.load(str(first)).signatures) == {"serving_default"}
 
 
-def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
-    model, _ = make("rows")
-
+def test_a_failed_export_leaves_nothing(tiny, tmp_path, monkeypatch):
     def full_disk(obj, path, *args, **kwargs):
         (tmp_path / "m").joinpath(path, "saved_model.pb").write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        export_saved_model(model, tmp_path, "m", NAMES)
+        export_saved_model(tiny, tmp_path, "m", PostProcessing(NAMES))
     assert list((tmp_path / "m").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["temperature", "dirichlet"])
-def test_calibration_comes_before_the_decision(name, tmp_path):
-    model, x = make("rows")
-    p = softmax(np.asarray(model(x)))
-    rng = np.random.default_rng(0)
-    fitted = SCALINGS[name]().fit(rng.dirichlet([1, 1], 200), rng.integers(0, 2, 200))
-    calibrated = fitted.transform(p)
-    threshold = float(np.sort(calibrated[:, 1])[:2].mean())
-    version = export_saved_model(model, tmp_path, "m", NAMES, decision=threshold, calibrator=fitted)
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    out = signature(inputs=tf.constant(x))
-    np.testing.assert_allclose(out["probabilities"], calibrated, atol=1e-5)
-    np.testing.assert_array_equal(out["class"], calibrated[:, 1] >= threshold)
-    assert np.asarray(out["class"]).sum() == 2
+def test_what_the_model_does_not_have_is_refused(tiny, tmp_path):
+    with pytest.raises(ValueError, match="Expected a DAWN with both decoders and a gate"):
+        export_saved_model(tiny, tmp_path, "m", PostProcessing(NAMES), extra_outputs=["gate"])
+    with pytest.raises(ValueError, match="Expected extra outputs among"):
+        export_saved_model(tiny, tmp_path, "m", PostProcessing(NAMES), extra_outputs=["mask"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_inputs_that_are_no_numbers_are_an_error(value, tiny, tmp_path):
+    version = export_saved_model(tiny, tmp_path, "m", PostProcessing(NAMES))
+    signature = signature_of(version)
+    x = np.zeros((2, 5), "float32")
+    assert signature(inputs=tf.constant(x))["class_name"].numpy().tolist() == [b"common"] * 2
+    x[1, 4] = value  # Which the model does not even look at.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Expected finite inputs"):
+        signature(inputs=tf.constant(x))
+    assert signature(inputs=tf.constant(x[:0]))["class"].shape == (0,)  # None is not one.

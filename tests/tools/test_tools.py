@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from dawn_tf.export import verify
 from dawn_tf.training import PRESETS, TrainConfig
 from dawn_tf.training.command_line import parse, run
 
@@ -169,7 +170,11 @@ def test_a_finished_run_leaves_its_whole_folder(finished):
         assert keys | {"confusion_matrix", "calibration"} <= metrics[part].keys()
     config = json.loads((finished / "config.json").read_text())
     assert config["epochs"] == 4 and config["dataset"] == "digits"
-    assert (finished / metrics["saved_model"] / "saved_model.pb").exists()
+    version = finished / metrics["saved_model"]
+    assert verify(version) >= 8 and (version / "saved_model.pb").exists()
+    card = json.loads((version / "assets" / "model_card.json").read_text())
+    f1 = card["scores"]["macro_f1"]
+    assert f1["value"] == pytest.approx(metrics["test"]["macro_f1"]) and f1["low"] < f1["value"]
     assert list((finished / "network_0" / "logs").rglob("events.out.tfevents.*"))
     page = (finished / "report.html").read_text()
     for figure in (finished / "figures").glob("*.png"):

@@ -4,15 +4,25 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import dawn_tf
+from dawn_tf.calibration import correct_prior
+from dawn_tf.data.sources import creditcard
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training import TrainConfig
-from dawn_tf.training.rerun import FinishedRun, PredictConfig, predict_run
+from dawn_tf.training.rerun import (
+    ExportConfig,
+    FinishedRun,
+    PredictConfig,
+    export_run,
+    predict_run,
+)
+from dawn_tf.training.serving import parse_shares
 
 
-def finished_run(folder, dataset, shape, task, class_names, threshold=None):
+def finished_run(folder, dataset, shape, task, class_names, threshold=None, features=None):
     """The files of a run that was never trained, and its model."""
     network = dawn_tf.DAWN(2, shape, task=task, width=4, cross_attention=False)
     model = AveragedNetworks([network])
@@ -21,10 +31,14 @@ def finished_run(folder, dataset, shape, task, class_names, threshold=None):
     config = dataclasses.asdict(TrainConfig(dataset=dataset).resolved())
     (folder / "config.json").write_text(json.dumps(config))
     metrics = {
+        "calibration": {"map": "none", "state": None, "prior": [0.9, 0.1]},
         "decision": {"value": threshold},
         "test": {"per_class": dict.fromkeys(class_names, {})},
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
+    about = {"name": dataset, "protocol": "made", "notes": [], "parts": {"test": {}}}
+    about["features"] = features
+    (folder / "model_card.json").write_text(json.dumps({"data": about}))
     return model
 
 
@@ -88,6 +102,56 @@ def test_nothing_to_predict_is_an_error_and_leaves_no_file(missing, tmp_path):
     with pytest.raises(ValueError, match="Expected (an image|images)"):
         predict_run(PredictConfig(str(tmp_path / "run"), str(images), str(out)))
     assert not out.exists()
+
+
+def test_export_takes_shares_and_columns_and_verify_finds_what_was_changed(tmp_path, capsys):
+    names = ["legitimate", "fraud"]
+    model = finished_run(
+        tmp_path / "run",
+        "creditcard",
+        (32,),
+        "classification",
+        names,
+        0.5,
+        creditcard.FEATURE_NAMES,
+    )
+    out = str(tmp_path / "served")
+    config = ExportConfig(
+        run=str(tmp_path / "run"),
+        out=out,
+        class_shares="fraud=1, legitimate=99",
+        extra_outputs="gate,detail",
+        intended_use="To try this out.",
+    )
+    version = export_run(config)
+    values = np.random.default_rng(0).uniform(0, 9, (3, 30)).astype("float32")
+    columns = dict(zip(creditcard.COLUMNS, values.T, strict=True))
+    signature = tf.saved_model.load(str(version)).signatures["serving_rows"]
+    answer = signature(**{name.lower(): tf.constant(v) for name, v in columns.items()})
+    rows = creditcard.features({k: v.astype("float64") for k, v in columns.items()})
+    expected = correct_prior(model.predict_on_batch(rows.astype("float32")), [0.9, 0.1], [99, 1])
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    assert {"gate", "detail"} <= set(answer) and "global" not in answer
+    card = json.loads((version / "assets" / "model_card.json").read_text())
+    assert card["class_shares"] == {"legitimate": 99, "fraud": 1}
+    assert card["intended_use"] == "To try this out."
+
+    export_run(ExportConfig(verify=str(version)))
+    assert "files as they were exported" in capsys.readouterr().out
+    (version / "assets" / "class_names.txt").write_text("fraud\nlegitimate\n")
+    with pytest.raises(ValueError, match="class_names.txt is changed"):
+        export_run(ExportConfig(verify=str(version)))
+
+
+@pytest.mark.parametrize("text", ["a=1", "a=1,b=x", "a=0,b=0", "a=1,b=-1", "a=1,b=1,c=1"])
+def test_class_shares_are_one_of_each_class(text):
+    with pytest.raises(ValueError, match="Expected class_shares as"):
+        parse_shares(text, ["a", "b"])
+
+
+def test_export_without_a_run_is_refused():
+    with pytest.raises(ValueError, match="Expected --run or --verify"):
+        export_run(ExportConfig())
 
 
 def test_a_run_of_a_table_rival_is_told_apart(tmp_path):

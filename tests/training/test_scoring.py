@@ -68,9 +68,18 @@ def test_the_decision_is_chosen_on_calibrated_probabilities():
     chosen = decide(outputs["val"]["probabilities"], scores["decision"]["value"])
     assert scores["val"]["accuracy"] == np.mean(chosen == data.parts["val"].y)
     plain, _ = score(Overconfident(), TrainConfig(decision="class_weights"), data, batch_size=100)
-    assert plain["calibration"] == {"map": "none", "state": None}
+    assert plain["calibration"]["map"] == "none" and calibrator_of(plain) is None
     assert "before_calibration" not in plain["test"]
     assert scores["decision"]["value"] != plain["decision"]["value"]
+
+
+def test_the_prior_that_probabilities_are_right_for_is_kept():
+    data = splits("classification")
+    scores, outputs = score(
+        Overconfident(), TrainConfig(calibration="vector", decision="argmax"), data, 100
+    )
+    shares = np.bincount(data.parts["val"].y, minlength=3) / 300
+    np.testing.assert_allclose(scores["calibration"]["prior"], shares, atol=0.01)
 
 
 @pytest.mark.parametrize("task", ["classification", "segmentation"])

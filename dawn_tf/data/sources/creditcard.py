@@ -43,7 +43,8 @@ COMPONENTS = [f"V{i}" for i in range(1, 29)]
 FEATURE_NAMES = [*COMPONENTS, "log_amount", "hours", "sin_time_of_day", "cos_time_of_day"]
 _FOLDERS = (".", "creditcard", "creditcardfraud")
 _NAMES = ("creditcard.csv", "creditcard.parquet", "creditcardfraud.zip")
-_COLUMNS = ["Time", *COMPONENTS, "Amount", "Class"]
+COLUMNS = ["Time", *COMPONENTS, "Amount"]
+_COLUMNS = [*COLUMNS, "Class"]
 
 
 def read(request):
@@ -81,7 +82,7 @@ def read_features(path):
 
     Raises: `DataError` as `read` does.
     """
-    return _features(_columns(path, _COLUMNS[:-1]))
+    return _features(_columns(path, COLUMNS))
 
 
 def split(records, request):
@@ -92,17 +93,26 @@ def split(records, request):
     return dict(zip(("train", "val", "test"), parts, strict=True))
 
 
-def _features(columns):
+def features(columns, xp=np):
+    """Inputs, float64 `(N, 32)`, of the published columns, each `(N,)`.
+
+    `xp` computes them: numpy, or `tensorflow.experimental.numpy` for an exported model.
+    """
     time_of_day = 2 * np.pi * columns["Time"] / 86400
-    return np.column_stack(
+    return xp.stack(
         [
             *(columns[name] for name in COMPONENTS),
-            np.log1p(columns["Amount"]),
+            xp.log1p(columns["Amount"]),
             columns["Time"] / 3600,
-            np.sin(time_of_day),
-            np.cos(time_of_day),
-        ]
-    ).astype("float32")
+            xp.sin(time_of_day),
+            xp.cos(time_of_day),
+        ],
+        axis=1,
+    )
+
+
+def _features(columns):
+    return features(columns).astype("float32")
 
 
 def _columns(path, names):
