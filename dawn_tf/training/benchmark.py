@@ -81,9 +81,10 @@ def read_grid(path):
     A grid has `seeds`, a list; `datasets` and `methods`, tables by name with fields of
     `TrainConfig`; and, if wanted, `common`, fields of all. A data set's name is the data set,
     unless it has a field `dataset`; its `seeds` replace those of the grid. A method with `only`,
-    a list of data sets, is for those. Fields of a method win over those of its data set, those
-    over the common ones. A `.py` file has it all in a dict `GRID`. The cells come seed by seed,
-    first every data set's and method's first.
+    a list of data sets, is for those; its `on`, a table by data set, has fields that it has there.
+    These win over the method's other fields, those over its data set's, those over the common
+    ones. A `.py` file has it all in a dict `GRID`. The cells come seed by seed, first every data
+    set's and method's first.
 
     Raises:
         ValueError: for a missing part, or a field that `TrainConfig` does not have.
@@ -105,8 +106,9 @@ def read_grid(path):
     ):
         if dataset not in of_method.get("only", [dataset]):
             continue
-        flags = {**grid.get("common", {}), **of_data, **of_method}
-        flags = {k: v for k, v in flags.items() if k not in ("only", "seeds")}
+        here = of_method.get("on", {}).get(dataset, {})
+        flags = {**grid.get("common", {}), **of_data, **of_method, **here}
+        flags = {k: v for k, v in flags.items() if k not in ("only", "on", "seeds")}
         flags.setdefault("dataset", dataset)
         seeds = of_data.get("seeds", grid["seeds"])
         cells += [(turn, Cell(dataset, method, seed, flags)) for turn, seed in enumerate(seeds)]

@@ -7,6 +7,7 @@ from dawn_tf.data.shares import SCHEDULES, TARGETS
 from dawn_tf.models import names
 from dawn_tf.models.registry import ON_ANY_ENCODER
 from dawn_tf.training.loss_choices import LOSSES
+from dawn_tf.training.matching import MATCHED
 from dawn_tf.training.options import option_users, with_options
 from dawn_tf.training.recipes import RECIPES, TERMS
 from dawn_tf.training.second_stage import METHODS
@@ -52,6 +53,11 @@ class TrainConfig:
         None, "unet, resnet32, resnet50, mit_b0 .. mit_b5, tabular or hub:PRESET"
     )
     width: int | None = _field(None, "channels of the encoder's first level")
+    match_parameters: str | None = _field(
+        None,
+        "control: classifier, mlp or unet with the parameters of DAWN by this recipe",
+        choices=("dawn", "paper"),
+    )
     recipe: str = _field("dawn", "loss, sampling and outputs together", choices=tuple(RECIPES))
     loss: str | None = _field(
         None, "loss of the output in place of the recipe's; see docs/methods.md", choices=LOSSES
@@ -195,6 +201,11 @@ class TrainConfig:
             raise ValueError(
                 'Expected model="dawn" for an ablation of its decoders. Received: '
                 f"model={self.model!r}, decoders={self.decoders!r}."
+            )
+        if self.match_parameters and self.model not in MATCHED:
+            raise ValueError(
+                f"Expected model to be one of {', '.join(MATCHED)}, to match DAWN's parameters. "
+                f"Received: model={self.model!r}, match_parameters={self.match_parameters!r}."
             )
         if self.model in RIVALS:
             _check_rival(self)

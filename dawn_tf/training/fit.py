@@ -16,6 +16,7 @@ from dawn_tf.training.checkpoints import has_state, load_state
 from dawn_tf.training.config import SCORES
 from dawn_tf.training.deferred_reweighting import DeferredReweighting
 from dawn_tf.training.finite_check import FiniteCheck
+from dawn_tf.training.matching import matching_arguments
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 from dawn_tf.training.scheduled_prior import ScheduledPrior
@@ -41,6 +42,16 @@ def build_model(config, data):
         kwargs["detail_only"] = config.decoders == "detail"
     if config.loss == "ldam" and config.model in ("classifier", "mlp", "resnet32", "resnet50"):
         kwargs["head"] = "cosine"
+    if config.match_parameters:
+        kwargs |= matching_arguments(
+            config.model,
+            config.match_parameters,
+            data.num_classes,
+            tuple(data.input_shape),
+            data.task,
+            config.encoder,
+            config.width,
+        )
     return models.build(config.model, data.num_classes, data.input_shape, data.task, **kwargs)
 
 

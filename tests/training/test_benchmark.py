@@ -32,6 +32,7 @@ width = 4
 only = ["digits"]
 width = 4
 epochs = 3
+on.digits.tau = 0.5
 """
 
 
@@ -54,6 +55,7 @@ def test_a_grid_is_data_sets_times_methods_times_seeds(tmp_path):
     ]
     # A method's fields win over its data set's, those over the common ones.
     assert [cell.flags["epochs"] for cell in cells] == [2, 3, 1, 2, 3]
+    assert [cell.flags.get("tau") for cell in cells] == [None, 0.5, None, None, 0.5]
     assert all(cell.flags["dataset"] == "digits" for cell in cells)
 
 

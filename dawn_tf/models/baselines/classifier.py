@@ -1,6 +1,7 @@
 import keras
+from keras import layers
 
-from dawn_tf.layers import CosineHead, Standardize
+from dawn_tf.layers import ConvBlock, CosineHead, Standardize
 from dawn_tf.models import encoders
 from dawn_tf.models.heads import ClassificationHead, linear_head
 from dawn_tf.models.network import Network, dtype_scope
@@ -19,6 +20,8 @@ class Classifier(Network):
         task: "classification" or "segmentation".
         head: "linear", or "cosine" for a `CosineHead` of scale 30, which `LDAM` is made for; of
             classification only.
+        hidden: Channels of a hidden layer between encoder and head, 3x3 with batch normalisation
+            (rows: dense), ReLU; `None` for none. A control with more parameters.
 
     Output shape: logits, `(batch, num_classes)` or `(batch, height, width, num_classes)`.
     """
@@ -31,6 +34,7 @@ class Classifier(Network):
         encoder=None,
         width=None,
         head="linear",
+        hidden=None,
         l2=0.0,
         dtype=None,
         **kwargs,
@@ -39,6 +43,9 @@ class Classifier(Network):
             backbone = encoders.build(encoder, input_shape, width)
             inputs = keras.Input(tuple(input_shape), name="inputs")
             x = encoders.as_pyramid(backbone)(Standardize(name="standardize")(inputs))[-1]
+            if hidden:
+                dense = layers.Dense(hidden, activation="relu", name="hidden")
+                x = (dense if len(x.shape) == 2 else ConvBlock(hidden, name="hidden"))(x)
             if head == "cosine" and task == "classification":
                 x = ClassificationHead(name="pool")(x)
                 outputs = CosineHead(num_classes, scale=30.0, dtype="float32", name="logits")(x)
@@ -57,5 +64,6 @@ class Classifier(Network):
             encoder=encoder,
             width=width,
             head=head,
+            hidden=hidden,
             l2=l2,
         )

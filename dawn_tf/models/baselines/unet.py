@@ -16,6 +16,7 @@ class UNet(Network):
 
     Args:
         num_classes, input_shape, task, encoder, width, l2, dtype: As in `DAWN`.
+        decoder_scale: Channels of each decoder level over those of the encoder's; 1 is the U-Net.
 
     Output shape: logits, `(batch, height, width, num_classes)` or `(batch, num_classes)`.
     """
@@ -27,6 +28,7 @@ class UNet(Network):
         task="segmentation",
         encoder="unet",
         width=None,
+        decoder_scale=1.0,
         l2=0.0,
         dtype=None,
         **kwargs,
@@ -36,19 +38,26 @@ class UNet(Network):
             inputs = keras.Input(tuple(input_shape), name="inputs")
             *skips, x = encoders.as_pyramid(backbone)(Standardize(name="standardize")(inputs))
             for level, skip in reversed(list(enumerate(skips))):
-                x = transposed_up(x, skip, name=f"up_{level}")
+                filters = max(1, round(decoder_scale * skip.shape[-1]))
+                x = transposed_up(x, skip, filters, name=f"up_{level}")
                 x = layers.Concatenate(name=f"skip_{level}")([skip, x])
-                x = double_conv(x, skip.shape[-1], name=f"decode_{level}")
+                x = double_conv(x, filters, name=f"decode_{level}")
             outputs = linear_head(x, num_classes, task, input_shape)
         super().__init__(inputs, outputs, **kwargs)
         self._remember(
-            policy, num_classes=num_classes, task=task, encoder=encoder, width=width, l2=l2
+            policy,
+            num_classes=num_classes,
+            task=task,
+            encoder=encoder,
+            width=width,
+            decoder_scale=decoder_scale,
+            l2=l2,
         )
 
 
-def transposed_up(x, skip, name):
-    """`x` at the size and with the channels of `skip`, by a 2x2 transposed convolution."""
-    x = layers.Conv2DTranspose(skip.shape[-1], 2, strides=2, name=name)(x)
+def transposed_up(x, skip, filters, name):
+    """`x` at the size of `skip`, with so many channels, by a 2x2 transposed convolution."""
+    x = layers.Conv2DTranspose(filters, 2, strides=2, name=name)(x)
     # Pooling rounds odd sizes up, so the doubled map may be one pixel too large.
     return x[:, : skip.shape[1], : skip.shape[2]]
 

@@ -45,7 +45,7 @@ class UNetPlusPlus(Network):
                 for level in range(len(levels) - column):
                     row, below = rows[level], rows[level + 1][column - 1]
                     name = f"{level}_{column}"
-                    up = transposed_up(below, row[0], name=f"up_{name}")
+                    up = transposed_up(below, row[0], row[0].shape[-1], name=f"up_{name}")
                     x = layers.Concatenate(name=f"skip_{name}")([*row, up])
                     row.append(double_conv(x, row[0].shape[-1], name=f"node_{name}"))
             outputs = linear_head(rows[0][-1], num_classes, task, input_shape)
