@@ -6,6 +6,7 @@ the batch takes the place of the pixels. Each class has a stateless function bes
 
 from dawn_tf.losses.auxiliary import with_auxiliary
 from dawn_tf.losses.class_weights import effective_number_weights, prior_from_counts
+from dawn_tf.losses.diverse_experts import DiverseExperts, expert_temperatures
 from dawn_tf.losses.focal import Focal, focal
 from dawn_tf.losses.hybrid import DAWNLoss
 from dawn_tf.losses.label_aware_smoothing import LabelAwareSmoothing, label_aware_smoothing
@@ -20,6 +21,7 @@ from dawn_tf.losses.tversky import Tversky, tversky
 
 __all__ = [
     "DAWNLoss",
+    "DiverseExperts",
     "Focal",
     "LDAM",
     "LabelAwareSmoothing",
@@ -32,6 +34,7 @@ __all__ = [
     "Tversky",
     "adjust",
     "effective_number_weights",
+    "expert_temperatures",
     "focal",
     "label_aware_smoothing",
     "ldam",

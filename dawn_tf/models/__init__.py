@@ -2,7 +2,7 @@
 
 from dawn_tf.models import encoders
 from dawn_tf.models.averaged import AveragedNetworks
-from dawn_tf.models.baselines import Classifier, UNet
+from dawn_tf.models.baselines import Classifier, MultiExpert, UNet
 from dawn_tf.models.dawn import DAWN
 from dawn_tf.models.decoder_views import VIEWS, decoder_views
 from dawn_tf.models.detail_decoder import DetailDecoder
@@ -17,6 +17,7 @@ __all__ = [
     "Classifier",
     "DetailDecoder",
     "GlobalDecoder",
+    "MultiExpert",
     "SegmentationHead",
     "UNet",
     "VIEWS",

@@ -15,6 +15,7 @@ _NETWORKS = {
     "mlp": functools.partial(baselines.Classifier, encoder="tabular"),
     "resnet32": functools.partial(baselines.Classifier, encoder="resnet32"),
     "resnet50": functools.partial(baselines.Classifier, encoder="resnet50"),
+    "ride": baselines.MultiExpert,
     "segformer_b3": baselines.SegFormer,
     "swin_unet": baselines.SwinUNet,
     "transunet": baselines.TransUNet,
@@ -23,7 +24,8 @@ _NETWORKS = {
 }
 
 # Those whose encoder is free; the others are known by the one they have.
-ON_ANY_ENCODER = ("dawn", "attention_unet", "classifier", "unet", "unet_plus_plus")
+ON_ANY_ENCODER = ("dawn", "attention_unet", "classifier", "ride", "unet", "unet_plus_plus")
+FOR_ROWS = ("dawn", "classifier", "mlp", "ride")
 
 
 def names():
@@ -50,10 +52,10 @@ def build(name, num_classes, input_shape, task="classification", **kwargs):
         raise ValueError(
             f'Expected task "segmentation" or "classification". Received: task={task!r}.'
         )
-    if len(input_shape) == 1 and name not in ("dawn", "classifier", "mlp"):
+    if len(input_shape) == 1 and name not in FOR_ROWS:
         raise ValueError(
             f"Expected images for {name!r}. Received: input_shape={tuple(input_shape)}, a row. "
-            "Use dawn or mlp."
+            f"Use one of {', '.join(FOR_ROWS)}."
         )
     given = {key: value for key, value in kwargs.items() if value is not None}
     network = _NETWORKS[name]

@@ -54,6 +54,7 @@ class TrainConfig:
     )
     width: int | None = _field(None, "channels of the encoder's first level")
     match_parameters: str | None = _field(
+    experts: int | None = _field(None, "experts of model ride; default: 3")
         None,
         "control: classifier, mlp or unet with the parameters of DAWN by this recipe",
         choices=("dawn", "paper"),

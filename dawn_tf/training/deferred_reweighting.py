@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from dawn_tf.losses import effective_number_weights
+from dawn_tf.losses import DiverseExperts, effective_number_weights
 
 
 class DeferredReweighting(keras.callbacks.Callback):
@@ -36,6 +36,8 @@ class DeferredReweighting(keras.callbacks.Callback):
         """`loss` with the weights, for labels `(batch,)`; a dict of losses too."""
         if isinstance(loss, dict):
             return {name: self.follow(one) for name, one in loss.items()}
+        if isinstance(loss, DiverseExperts):
+            return loss.on(self.follow(loss.base))  # The divergence has its own weights.
         return _Reweighted(loss, self.weights)
 
     def on_epoch_begin(self, epoch, logs=None):

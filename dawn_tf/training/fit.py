@@ -10,6 +10,7 @@ from dawn_tf.data.lazy import chunks
 from dawn_tf.data.pipeline import evaluation_batches, training_batches
 from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.evaluation import evaluate
+from dawn_tf.losses import DiverseExperts
 from dawn_tf.training import second_stage
 from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_variables
 from dawn_tf.training.checkpoints import has_state, load_state
@@ -28,10 +29,13 @@ from dawn_tf.training.streams import (
     trained_prior,
 )
 
+_WITH_COSINE_HEAD = ("classifier", "mlp", "resnet32", "resnet50", "ride")
+
 
 def build_model(config, data):
     """The network that `config` names, untrained."""
     kwargs = {"width": config.width, "l2": config.l2, "dtype": config.precision}
+    kwargs["experts"] = config.experts
     if config.encoder:
         kwargs["encoder"] = config.encoder
     if config.model == "dawn":
@@ -40,7 +44,9 @@ def build_model(config, data):
         kwargs["aux_outputs"] = has_auxiliary(config, data)
         kwargs["global_only"] = config.decoders == "global"
         kwargs["detail_only"] = config.decoders == "detail"
-    if config.loss == "ldam" and config.model in ("classifier", "mlp", "resnet32", "resnet50"):
+    if config.model == "ride":
+        kwargs["aux_outputs"] = True
+    if config.loss == "ldam" and config.model in _WITH_COSINE_HEAD:
         kwargs["head"] = "cosine"
     if config.match_parameters:
         kwargs |= matching_arguments(
@@ -59,7 +65,7 @@ def losses_of(config, data, prior):
     """`(loss, loss_weights)` for `compile`; `prior` as in `make_loss`."""
     # With a loss of its own a rival needs no recipe, least of all the dual decoder's.
     of_rival = config.loss is not None and config.model != "dawn"
-    return make_loss(
+    loss, weights = make_loss(
         "cross_entropy" if of_rival else config.recipe,
         data.task,
         len(data.input_shape),
@@ -72,12 +78,15 @@ def losses_of(config, data, prior):
         config.without,
         has_auxiliary(config, data),
     )
+    if config.model == "ride":
+        return {"experts": DiverseExperts(loss, data.class_counts)}, None
+    return loss, weights
 
 
 def has_auxiliary(config, data):
     """Whether the decoders' own outputs are trained too."""
     both = config.decoders == "both" and config.without != "auxiliary"
-    return both and uses_auxiliary(config.recipe, len(data.input_shape))
+    return config.model == "dawn" and both and uses_auxiliary(config.recipe, len(data.input_shape))
 
 
 def make_optimizer(config, steps):

@@ -1,6 +1,8 @@
 import keras
 import numpy as np
 
+from dawn_tf.losses import DiverseExperts
+
 
 class ScheduledPrior(keras.callbacks.Callback):
     """Keeps the prior of losses at what a scheduled sampler draws in each epoch.
@@ -21,6 +23,8 @@ class ScheduledPrior(keras.callbacks.Callback):
         """`loss` with the variable prior, if it has a prior; a dict of losses too."""
         if isinstance(loss, dict):
             return {name: self.follow(one) for name, one in loss.items()}
+        if isinstance(loss, DiverseExperts):
+            return loss.on(self.follow(loss.base))
         if getattr(loss, "prior", None) is None:
             return loss
         return _VariablePrior(loss, self.log_prior)

@@ -56,6 +56,7 @@ TINY = {
     "mlp": ((5,), {"width": 4}),
     "resnet32": ((12, 12, 3), {"width": 4}),
     "resnet50": ((32, 33, 3), {}),
+    "ride": ((12, 12, 3), {"encoder": "unet", "width": 2, "experts": 2}),
     "segformer_b3": ((64, 64, 3), {"encoder": "mit_b0"}),
     "swin_unet": ((45, 30, 3), {"width": 24, "window": 3}),
     "transunet": ((37, 30, 3), {"width": 4, "depth": 1}),
@@ -75,7 +76,7 @@ def test_every_rival_is_tested():
 @pytest.mark.parametrize("name", NAMES)
 def test_rivals_save_and_reload(name, tmp_path):
     shape, kwargs = TINY[name]
-    task = "classification" if name == "mlp" else "segmentation"
+    task = "classification" if name in ("mlp", "ride") else "segmentation"
     model = models.build(name, 3, shape, task=task, **kwargs)
     assert model.output_shape == (None, *(shape[:2] if task == "segmentation" else ()), 3)
     x = np.random.default_rng(0).uniform(0, 255, (2, *shape)).astype("float32")
@@ -162,7 +163,7 @@ def test_averaged_networks_give_the_mean_of_probabilities(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(TINY) - {"mlp"}))
+@pytest.mark.parametrize("name", sorted(set(TINY) - {"mlp", "ride"}))
 def test_steps_on_a_real_batch_lower_the_loss(name, data_dir):
     data = camvid(data_dir)
     shape, kwargs = TINY[name]

@@ -5,7 +5,7 @@ import pytest
 
 from dawn_tf import losses
 from dawn_tf.training import RECIPES, TrainConfig, make_loss
-from dawn_tf.training.fit import build_model
+from dawn_tf.training.fit import build_model, losses_of
 from dawn_tf.training.recipes import uses_auxiliary
 
 COUNTS = np.array([900, 90, 10])
@@ -122,6 +122,28 @@ def test_without_a_term_the_others_share_its_weight(term, weights):
 def test_without_the_auxiliaries_the_output_alone_is_trained():
     loss, weights = make_loss("dawn", "classification", 3, COUNTS, PRIOR, auxiliary=False)
     assert weights is None and isinstance(loss, losses.DAWNLoss)
+
+
+@pytest.mark.parametrize(
+    "values, kind",
+    [
+        ({"model": "resnet32", "loss": "focal"}, losses.Focal),
+        ({"model": "ride", "recipe": "cross_entropy"}, dict),
+        ({"model": "ride", "loss": "ldam"}, dict),
+    ],
+)
+def test_a_rival_has_one_loss(values, kind):
+    """The decoders' losses are DAWN's alone, even where its recipe is left as it is."""
+    data = types.SimpleNamespace(
+        task="classification", input_shape=(8, 8, 1), class_counts=COUNTS, ignore_class=None
+    )
+    loss, weights = losses_of(TrainConfig(**values), data, PRIOR)
+    assert type(loss) is kind and weights is None
+    if kind is dict:
+        assert type(loss["experts"].base) is (
+            losses.LDAM if "loss" in values else losses.LogitAdjusted
+        )
+        np.testing.assert_array_equal(loss["experts"].class_counts, COUNTS)
 
 
 @pytest.mark.parametrize(
