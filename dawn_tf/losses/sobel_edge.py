@@ -4,7 +4,7 @@ from keras import ops
 from dawn_tf.losses import per_class
 from dawn_tf.losses.base import PerExampleLoss
 from dawn_tf.losses.inputs import prepare
-from dawn_tf.ops.sobel import sobel_magnitude, touches
+from dawn_tf.ops.sobel import edge_difference, touches
 
 
 @keras.saving.register_keras_serializable("dawn_tf")
@@ -75,11 +75,9 @@ def sobel_edge_term(p, inputs, norm, class_weights=None):
             f"y_pred.shape={tuple(p.shape)}. Set `w_edge=0`, or leave SobelEdge out."
         )
     void = 1.0 - inputs.valid[..., None]
-    counted = ops.cast(touches(void) == 0, "float32")
-    difference = sobel_magnitude(p) - sobel_magnitude(inputs.y)
-    difference = ops.abs(difference) if norm == "l1" else ops.square(difference)
-    pixels = ops.sum(counted, axis=(1, 2))
-    loss = ops.divide_no_nan(ops.sum(difference * counted, axis=(1, 2)), pixels)
+    total = edge_difference(p, inputs.y, void, squared=norm == "l2")
+    pixels = ops.sum(ops.cast(touches(void) == 0, "float32"), axis=(1, 2))
+    loss = ops.divide_no_nan(total, pixels)
     return per_class.mean_over_classes(loss, ops.ones_like(loss), class_weights)
 
 
