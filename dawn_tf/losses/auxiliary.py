@@ -1,7 +1,7 @@
 from dawn_tf.losses.logit_adjustment import LogitAdjusted
 
 
-def with_auxiliary(loss, prior=None, weight=0.5, ignore_class=None):
+def with_auxiliary(loss, prior=None, weight=0.5, ignore_class=None, label_smoothing=0.0):
     """Losses and weights for `compile`, for a `DAWN` with `aux_outputs=True`.
 
     The fused output takes `loss`; the global decoder plain cross-entropy, which keeps the majority
@@ -17,6 +17,7 @@ def with_auxiliary(loss, prior=None, weight=0.5, ignore_class=None):
         prior: `prior` of the detail decoder's `LogitAdjusted`; `None` for plain cross-entropy.
         weight: Weight of either auxiliary loss; that of `loss` is 1.
         ignore_class: Label of void pixels for the auxiliary losses, or `None`.
+        label_smoothing: Share of each label given to all classes alike, in the auxiliary losses.
 
     Returns: `(losses, loss_weights)`, dicts with the keys "output", "global" and "detail". The
         targets are a dict with these keys too, each with the same labels.
@@ -24,9 +25,10 @@ def with_auxiliary(loss, prior=None, weight=0.5, ignore_class=None):
     Raises:
         ValueError: If a prior is 0.
     """
+    options = {"ignore_class": ignore_class, "label_smoothing": label_smoothing}
     losses = {
         "output": loss,
-        "global": LogitAdjusted(ignore_class=ignore_class),
-        "detail": LogitAdjusted(prior=prior, ignore_class=ignore_class),
+        "global": LogitAdjusted(**options),
+        "detail": LogitAdjusted(prior=prior, **options),
     }
     return losses, {"output": 1.0, "global": weight, "detail": weight}

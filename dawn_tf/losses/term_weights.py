@@ -84,6 +84,8 @@ class LearnedTermWeights(keras.Model):
         terms = [term(own(y), own(y_pred), own(sample_weight)) for term in self.single_terms]
         loss = ops.sum(ops.softmax(self.term_logits) * ops.stack(terms))
         # What `compile` was given for other outputs, regularizers, and the divergence.
+        if self.loss and not isinstance(y, dict):
+            y = {name: y for name in self.loss}  # One label serves every output.
         y, y_pred, sample_weight = (
             {k: v[k] for k in self.loss} if self.loss and isinstance(v, dict) else v
             for v in (y, y_pred, sample_weight)

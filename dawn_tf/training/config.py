@@ -66,6 +66,9 @@ class TrainConfig:
     label_smoothing: float = _field(0.0, "share of each label given to all classes alike")
     drw: int | None = _field(
         None, "deferred reweighting: epoch from which examples weigh by their class"
+    learned_term_weights: bool = _field(
+        False, "weights of the hybrid loss's terms learned with the network, of sum 1"
+    )
     )
     method: str = _field("none", "second stage, which trains the last layer alone", choices=METHODS)
     second_epochs: int = _field(10, "epochs of the second stage")
@@ -204,6 +207,14 @@ class TrainConfig:
                 f"model={self.model!r}, decoders={self.decoders!r}."
             )
         if self.match_parameters and self.model not in MATCHED:
+        of_hybrid = of_hybrid or self.loss in ("hybrid", "adjusted_hybrid")
+        fixed = self.schedule == "constant" and self.drw is None
+        if self.learned_term_weights and not (of_hybrid and fixed):
+            raise ValueError(
+                "Expected the hybrid loss, without schedule and drw, for learned_term_weights. "
+                f"Received: recipe={self.recipe!r}, loss={self.loss!r}, "
+                f"schedule={self.schedule!r}, drw={self.drw}. Use --loss hybrid."
+            )
             raise ValueError(
                 f"Expected model to be one of {', '.join(MATCHED)}, to match DAWN's parameters. "
                 f"Received: model={self.model!r}, match_parameters={self.match_parameters!r}."

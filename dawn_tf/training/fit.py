@@ -17,6 +17,7 @@ from dawn_tf.training.checkpoints import has_state, load_state
 from dawn_tf.training.config import SCORES
 from dawn_tf.training.deferred_reweighting import DeferredReweighting
 from dawn_tf.training.finite_check import FiniteCheck
+from dawn_tf.training.learned_terms import learn_terms, plain_network
 from dawn_tf.training.matching import matching_arguments
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
@@ -160,6 +161,12 @@ def train_network(config, data, folder, seed, minority):
     if config.drw is not None:
         schedules.append(DeferredReweighting(data.class_counts, config.drw))
         loss = schedules[-1].follow(loss)
+    if config.learned_term_weights:
+        model, loss, loss_weights = learn_terms(model, loss, loss_weights, data.task)
+        show = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: logs.update(model.term_weights)
+        )
+        schedules.append(show)
     compile_model(config, model, loss, loss_weights, steps * config.epochs)
 
     state, best = folder / "state.npz", folder / "best.npz"
@@ -202,9 +209,9 @@ def train_network(config, data, folder, seed, minority):
                 shuffle=False,  # The sampler has done it.
                 verbose=0,
             )
-    last = _snapshot(model)
+    last = plain_network(_snapshot(model))
     epoch = load_state(best, model.variables)["epoch"]
-    chosen = uncompiled_copy(model)
+    chosen = plain_network(uncompiled_copy(model))
     if config.method != "none":
         _second_stage(config, data, chosen, steps, seed)
         chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.

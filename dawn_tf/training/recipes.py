@@ -74,7 +74,7 @@ def make_loss(
             average precision are what those are judged by.
         ignore_class: Label of void pixels.
         loss: Name in `loss_choices.LOSSES` for the output, in place of the recipe's.
-        label_smoothing: Of the output's loss.
+        label_smoothing: Of all these losses.
         without: Term in `TERMS` that is left out, the others' weights rescaled to sum 1: an
             ablation of the recipes "dawn" and "paper".
         auxiliary: Whether the decoders' own outputs are trained too; `None` for the recipe's word.
@@ -99,7 +99,7 @@ def make_loss(
         )
         if not auxiliary:
             return output, None
-        return with_auxiliary(output, prior=sampled, ignore_class=ignore_class)
+        return with_auxiliary(output, sampled, 0.5, ignore_class, label_smoothing)
     adjustment["label_smoothing"] = label_smoothing
     if not chosen.hybrid:
         return LogitAdjusted(ignore_class=ignore_class, **adjustment), None
@@ -116,7 +116,7 @@ def make_loss(
     if not auxiliary:
         return loss, None
     # The detail decoder takes the minority's part even where the fused output is not adjusted.
-    return with_auxiliary(loss, prior=sampled, ignore_class=ignore_class)
+    return with_auxiliary(loss, sampled, 0.5, ignore_class, label_smoothing)
 
 
 def _weights_without(term):

@@ -89,6 +89,11 @@ def train(config):
     }
     num_bad = sum(map(len, data.bad_inputs.values()))
     metrics["bad_inputs"] = {"count": num_bad, **data.bad_inputs}
+    if config.learned_term_weights:
+        learned = [history[epoch] for history, epoch in zip(histories, epochs, strict=True)]
+        metrics["selection"]["term_weights"] = [
+            {name: row[name] for name in ("w_region", "w_lovasz", "w_edge")} for row in learned
+        ]
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
     metrics["run"] = provenance(best, seconds, commit)
     card = model_card(config, data, metrics, outputs["test"], minority)

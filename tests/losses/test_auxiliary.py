@@ -13,6 +13,9 @@ def test_gives_each_output_its_loss():
     assert given["global"].ignore_class == given["detail"].ignore_class == 255
     assert weights == {"output": 1.0, "global": 0.5, "detail": 0.5}
     assert with_auxiliary(loss, weight=0.1)[1]["global"] == 0.1
+    assert given["global"].label_smoothing == 0
+    smooth, _ = with_auxiliary(loss, label_smoothing=0.1)
+    assert smooth["global"].label_smoothing == smooth["detail"].label_smoothing == 0.1
 
 
 def test_a_model_trains_on_the_weighted_sum(random_case):

@@ -171,3 +171,11 @@ def test_ablations_reach_the_network(decoders, without, outputs):
 def test_ablations_of_what_is_not_there_are_refused(values):
     with pytest.raises(ValueError, match="ablation"):
         TrainConfig(**values).check()
+
+
+def test_label_smoothing_reaches_every_output():
+    for options in ({}, {"loss": "focal"}):
+        loss, _ = make_loss(
+            "dawn", "classification", 3, COUNTS, PRIOR, label_smoothing=0.1, **options
+        )
+        assert {one.label_smoothing for one in loss.values()} == {0.1}
