@@ -17,7 +17,7 @@ from dawn_tf.training.command_line import parse, run  # noqa: E402
 
 
 def main(argv=None):
-    return 1 if run_grid(parse(BenchmarkConfig, argv, __doc__)) else 0
+    return run_grid(parse(BenchmarkConfig, argv, __doc__))
 
 
 if __name__ == "__main__":

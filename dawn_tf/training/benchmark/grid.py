@@ -1,0 +1,84 @@
+"""What a grid file asks for: data sets x methods x seeds."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import pathlib
+import runpy
+import tomllib
+
+from dawn_tf.training.config import TrainConfig
+
+# Fields that a cell sets itself, or that say where and not what.
+_OWN = ("seed", "out", "data_dir", "download")
+_OF_GRID = ("only", "on", "seeds")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One run of a grid."""
+
+    dataset: str
+    method: str
+    seed: int
+    flags: dict
+
+    @property
+    def name(self):
+        return f"{self.dataset}-{self.method}-seed{self.seed}"
+
+    @property
+    def key(self):
+        """Changes with whatever changes the run."""
+        text = json.dumps([self.dataset, self.seed, self.flags], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_grid(path):
+    """`(name, cells)` of a grid file.
+
+    A grid has `seeds`, a list; `datasets` and `methods`, tables by name with fields of
+    `TrainConfig`; and, if wanted, `common`, fields of all. A data set's name is the data set,
+    unless it has a field `dataset`; its `seeds` replace those of the grid. A method with `only`,
+    a list of data sets, is for those; its `on`, a table by data set, has fields that it has there.
+    These win over the method's other fields, those over its data set's, those over the common
+    ones. A `.py` file has it all in a dict `GRID`. The cells come seed by seed, first every data
+    set's and method's first.
+
+    Raises:
+        ValueError: for a missing part, or a field that `TrainConfig` does not have.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == ".py":
+        grid = runpy.run_path(str(path))["GRID"]
+    else:
+        grid = tomllib.loads(path.read_text())
+    absent = [part for part in ("seeds", "datasets", "methods") if not grid.get(part)]
+    if absent:
+        raise ValueError(
+            f"Expected a grid with seeds, datasets and methods. Received: {path} without "
+            f"{', '.join(absent)}. See docs/results.md."
+        )
+    cells = []
+    for (dataset, of_data), (method, of_method) in itertools.product(
+        grid["datasets"].items(), grid["methods"].items()
+    ):
+        if dataset not in of_method.get("only", [dataset]):
+            continue
+        here = of_method.get("on", {}).get(dataset, {})
+        flags = {**grid.get("common", {}), **of_data, **of_method, **here}
+        flags = {k: v for k, v in flags.items() if k not in _OF_GRID}
+        flags.setdefault("dataset", dataset)
+        seeds = of_data.get("seeds", grid["seeds"])
+        cells += [(turn, Cell(dataset, method, seed, flags)) for turn, seed in enumerate(seeds)]
+    # By seeds: a benchmark that is stopped early has as many of them for every method.
+    cells = [cell for _, cell in sorted(cells, key=lambda one: one[0])]
+    known = {field.name for field in dataclasses.fields(TrainConfig)} - set(_OWN)
+    strange = sorted({key for cell in cells for key in cell.flags} - known)
+    if strange:
+        raise ValueError(
+            f"Expected fields that tools/train.py has as flags. Received: {', '.join(strange)} in "
+            f"{path}. Mend their names."
+        )
+    return path.stem, cells

@@ -1,0 +1,84 @@
+import concurrent.futures
+import dataclasses
+import pathlib
+
+from dawn_tf.training.benchmark.cell import CellFailed, run_cell
+from dawn_tf.training.benchmark.grid import read_grid
+from dawn_tf.training.benchmark.progress import progress
+from dawn_tf.training.benchmark.results import Results, alone
+from dawn_tf.training.benchmark.stop import Stop, Stopped
+from dawn_tf.training.benchmark.table import print_table
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkConfig:
+    """Flags of `tools/benchmark.py`."""
+
+    grid: str = dataclasses.field(metadata={"help": "grid file, .toml or .py; see docs/results.md"})
+    data_dir: str | None = dataclasses.field(
+        default=None, metadata={"help": "folder with the data; default: $DAWN_DATA_DIR"}
+    )
+    jobs: int = dataclasses.field(default=1, metadata={"help": "runs side by side"})
+    hours: float | None = dataclasses.field(
+        default=None, metadata={"help": "stop after so long; the same command goes on later"}
+    )
+    runs: str = dataclasses.field(default="runs", metadata={"help": "folder of the run folders"})
+    results: str = dataclasses.field(
+        default="results", metadata={"help": "folder of the results, <grid>.jsonl and <grid>/"}
+    )
+
+
+def run_grid(config):
+    """Runs what is missing of a grid; returns an exit status.
+
+    0: all cells are there; 1: some failed, which the same command runs again; 128 and the signal's
+    number: it was stopped by a signal. Time that is up is no failure.
+
+    Raises:
+        ValueError: for a grid or results that can't be read, or results another benchmark writes.
+    """
+    grid, cells = read_grid(config.grid)
+    folder = pathlib.Path(config.results)
+    with alone(folder, grid), Stop(config.hours) as stop:
+        results = Results(folder, grid)
+        failed = _run_missing(config, grid, cells, results, stop)
+        print_table(results, cells)
+        for cell, log, lines in failed:
+            print(f"{cell.name} failed; the end of {log}:")
+            print("".join(f"    {line}\n" for line in lines), end="")
+        if failed:
+            print(f"{len(failed)} cells failed; the same command runs them again", flush=True)
+        if stop:
+            print(f"{stop.reason}; the same command goes on from here", flush=True)
+        if stop.signal is not None:
+            return 128 + stop.signal
+        return 1 if failed else 0
+
+
+def _run_missing(config, grid, cells, results, stop):
+    """Runs the cells without a result; returns `(cell, log, last lines)` of those that failed."""
+    missing = [cell for cell in cells if not results.has(cell)]
+    print(f"{grid}: {len(cells) - len(missing)} of {len(cells)} cells are there", flush=True)
+    failed = []
+
+    def work(cell):
+        if stop:
+            return
+        folder = pathlib.Path(config.runs) / grid / f"{cell.name}-{cell.key}"
+        try:
+            results.add(cell, folder, run_cell(cell, folder, config.data_dir, stop))
+        except Stopped:
+            return
+        except CellFailed as error:
+            failed.append((cell, folder / "log.txt", error.lines))
+            print(f"{cell.name} failed: {error}", flush=True)
+            return
+        except Exception:
+            stop.now()  # A bug, a full disk: the others must not go on for nothing.
+            raise
+        print(progress(results, cell, cells, config.jobs), flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(config.jobs) as pool:
+        for future in [pool.submit(work, cell) for cell in missing]:
+            future.result()
+    return failed
