@@ -3,12 +3,13 @@
 # make test-slow  tests that train for real or start processes
 # make test-peers losses beside other packages (downloads PyTorch; not part of CI)
 # make test-jax   models, layers, losses, metrics and ops on Keras's JAX backend
+# make fuzz       changed files for everything that reads files, for 10 minutes; not part of CI
 # make lint       ruff
 PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow test-jax test-peers lint clean
+.PHONY: demo test test-slow test-jax test-peers fuzz lint clean
 
 demo: .venv/installed-train
 	$(BIN)/python tools/train.py --dataset digits --out runs/demo
@@ -26,6 +27,9 @@ test-jax: .venv/installed-dev
 test-peers: .venv-peers/installed-peers
 	.venv-peers/bin/python -m pytest tests/peers
 	.venv-peers/bin/python -m pytest tests/losses/test_backends.py
+
+fuzz: .venv/installed-dev
+	$(BIN)/python tests/fuzz/fuzz.py --seconds 600
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -131,7 +131,7 @@ def _zip_members(path):
         # Made on Unix, the upper half holds the kind of file; elsewhere it is 0.
         kind = stat.S_IFMT(info.external_attr >> 16)
         regular = kind in (0, stat.S_IFREG)
-        if info.is_dir():
+        if info.filename.endswith("/"):  # `is_dir` fails for an empty name.
             continue
         watch.see(info.filename, info.file_size, regular)
         members.append((info.filename, reader(info)))
@@ -182,7 +182,7 @@ class _Watch:
         self.allowed -= num_bytes
         if not regular:
             raise self.refused(f"{name!r}, a link or a device")
-        if on_windows.anchor or ".." in on_windows.parts:
+        if on_windows.anchor or ".." in on_windows.parts or not place.name:
             raise self.refused(f"{name!r}, a name that leads out of it")
         if place in self.names:
             raise self.refused(f"{name!r} twice")

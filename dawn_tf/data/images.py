@@ -10,6 +10,8 @@ from dawn_tf.data.errors import DataError
 from dawn_tf.data.lazy import LazyImages
 
 MAX_BYTES = 4 * 2**30
+# A header of a few bytes can claim more than any memory holds; decoded, this much is 0.4 GB.
+MAX_PIXELS = 2**27
 
 # Masks that show their one class in white: a class number for each grey value.
 BINARY = (np.arange(256) > 127).astype("uint8")
@@ -75,7 +77,7 @@ def read_images(names, read_bytes, image_size, channels=3, in_memory=None):
     """
     return read_all(
         names,
-        read_bytes,
+        bounded(read_bytes),
         lambda encoded: decode_image(encoded, image_size, channels),
         (*image_size, channels),
         in_memory,
@@ -94,7 +96,7 @@ def read_masks(names, read_bytes, image_size, in_memory=None, lookup=None):
         mask = np.asarray(decode_mask(encoded, image_size))
         return mask if lookup is None else lookup[mask]
 
-    return read_all(names, read_bytes, decode, image_size, in_memory)
+    return read_all(names, bounded(read_bytes), decode, image_size, in_memory)
 
 
 def read_all(names, read_bytes, decode, shape, in_memory=None):
@@ -110,19 +112,36 @@ def read_all(names, read_bytes, decode, shape, in_memory=None):
     return lazy[:] if in_memory or (in_memory is None and fits) else lazy
 
 
+def bounded(read_bytes):
+    """`read_bytes`, but for an image whose header claims more than `MAX_PIXELS`."""
+
+    def read(name):
+        encoded = read_bytes(name)
+        height, width = encoded_size(encoded, name)
+        if height * width > MAX_PIXELS:
+            raise DataError(
+                f"Expected an image of at most {MAX_PIXELS / 2**20:.0f} million pixels. Received: "
+                f"{name!r} of height and width {height, width}. Make it smaller, or cut it up."
+            )
+        return encoded
+
+    return read
+
+
 def _decode_named(decode, encoded, name):
     try:
         # A GPU would take single images there and back.
         with tf.device("cpu:0"):
             return np.asarray(decode(encoded))
     except tf.errors.InvalidArgumentError as error:
-        raise _no_image(name) from error
+        reason = str(error).rpartition("}} ")[2].partition(" [Op:")[0].splitlines()[0]
+        raise _no_image(name, reason) from error
 
 
-def _no_image(name):
+def _no_image(name, reason="no header of one"):
     return DataError(
-        f"Expected a JPEG, PNG, GIF or BMP image. Received: {name!r}, which cannot be decoded. "
-        "Fetch this file again."
+        f"Expected a JPEG, PNG, GIF or BMP image. Received: {name!r}, which cannot be decoded "
+        f"({reason}). Fetch this file again, or convert it to PNG."
     )
 
 

@@ -111,8 +111,19 @@ class TableEncoder:
 
     @classmethod
     def from_json(cls, text):
-        """The encoder of which `text` is the `to_json()`."""
-        return cls(**json.loads(text))
+        """The encoder of which `text` is the `to_json()`.
+
+        Raises: `DataError` for any other text.
+        """
+        try:
+            encoder = cls(**json.loads(text))
+            _check(encoder)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise DataError(
+                f"Expected an encoder as a run writes it. Received: a text that is none ({error}). "
+                "Put back the run's encoder.json."
+            ) from error
+        return encoder
 
 
 def check_numbers(values, name):
@@ -122,6 +133,21 @@ def check_numbers(values, name):
         raise DataError(
             f"Expected numbers in column {name!r}. Received: {kind}. Leave it out (drop={name})."
         )
+
+
+def _check(encoder):
+    """Raises `TypeError` unless the attributes are what they are said to be."""
+    columns = {*encoder.medians, *encoder.levels}
+    sound = (
+        all(type(median) in (int, float) for median in encoder.medians.values())
+        and all(name in encoder.medians for name in encoder.indicators)
+        and all(name in encoder.levels for name in encoder.pooled)
+        and all(isinstance(levels, list) for levels in encoder.levels.values())
+        and all(type(v) in (str, type(None)) for vs in encoder.levels.values() for v in vs)
+        and len(columns) == len(encoder.medians) + len(encoder.levels)
+    )
+    if not sound:
+        raise TypeError("medians, levels or columns of another kind")
 
 
 def _unique(words):

@@ -67,6 +67,20 @@ def write_json(path, obj):
         file.write(text.encode() + b"\n")
 
 
+def read_json(path):
+    """What is in a JSON file.
+
+    Raises: `ValueError` naming the file that holds no JSON.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"Expected JSON. Received: {path}, which holds none ({error}). Put back what was "
+            "written there."
+        ) from error
+
+
 def save_outputs(path, **arrays):
     """Writes named arrays to a compressed `.npz`, atomically; read it with `numpy.load`."""
     with atomic(path) as file:

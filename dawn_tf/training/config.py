@@ -1,10 +1,12 @@
 import dataclasses
+import typing
 
 from dawn_tf.calibration import SCALINGS
 from dawn_tf.data.bad_inputs import ON_BAD_INPUT
 from dawn_tf.data.resampling import METHODS as OVERSAMPLINGS
 from dawn_tf.data.shares import SCHEDULES, TARGETS
 from dawn_tf.models import names
+from dawn_tf.evaluation import read_json
 from dawn_tf.models.registry import ON_ANY_ENCODER
 from dawn_tf.training.loss_choices import LOSSES
 from dawn_tf.training.matching import MATCHED
@@ -233,6 +235,33 @@ def _check_rival(config):
     """Raises `ValueError` for what only networks have."""
     known = {*_OF_RIVALS, *option_users()}
     given = [
+def read_config(path):
+    """The `TrainConfig` that a run keeps as `config.json`.
+
+    Raises: `ValueError` for a file that holds none.
+    """
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise _no_config(path, f"a {type(values).__name__}")
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    for name, value in values.items():
+        if name not in fields:
+            raise _no_config(path, f"a field {name!r}, which this version does not have")
+        kinds = typing.get_args(fields[name].type) or (fields[name].type,)
+        # JSON writes 1.0 as it is read: 1 is a float too.
+        kinds = (*kinds, int) if float in kinds else kinds
+        if all(isinstance(kind, type) for kind in kinds) and type(value) not in kinds:
+            raise _no_config(path, f"{name}={value!r}")
+    return TrainConfig(**values)
+
+
+def _no_config(path, received):
+    return ValueError(
+        f"Expected the config of a run. Received: {path} with {received}. Put back what was "
+        "written there."
+    )
+
+
         f"{field.name}={getattr(config, field.name)!r}"
         for field in dataclasses.fields(config)
         if field.name not in known and getattr(config, field.name) != field.default

@@ -12,11 +12,12 @@ import tensorflow as tf
 from dawn_tf import data as dawn_data
 from dawn_tf.data.pipeline import reading_errors
 from dawn_tf.data.resampling import resample
-from dawn_tf.evaluation import room_for, save_outputs, write_json
+from dawn_tf.evaluation import read_json, room_for, save_outputs, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.checkpoints import has_state
+from dawn_tf.training.config import read_config
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.model_card import model_card
 from dawn_tf.training.options import given_options
@@ -49,7 +50,7 @@ def train(config):
     config = config.resolved()
     run = pathlib.Path(config.out)
     if _is_finished(run, config):
-        return json.loads((run / "metrics.json").read_text())
+        return read_json(run / "metrics.json")
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
@@ -162,8 +163,7 @@ def _is_finished(run, config):
     begun = has_state(run / "network_0" / "state.npz") or (run / "metrics.json").exists()
     if not (run / "config.json").exists() or not begun:
         return False
-    former = json.loads((run / "config.json").read_text())
-    former = {**dataclasses.asdict(type(config)()), **former}  # Fields may be newer than the run.
+    former = dataclasses.asdict(read_config(run / "config.json"))
     wanted = json.loads(json.dumps(dataclasses.asdict(config)))
     changed = [
         f"{name}={former.get(name)} (now {wanted[name]})"

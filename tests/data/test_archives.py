@@ -115,7 +115,7 @@ def test_links_in_a_zip_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "a/../../x", "/etc/x", "C:/x", "..\\x", "\\\\host\\share\\x"]
+    "name", ["../x", "a/../../x", "/etc/x", "C:/x", "..\\x", "\\\\host\\share\\x", "."]
 )
 def test_names_that_lead_out_are_refused(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
@@ -124,6 +124,19 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
         with pytest.raises(DataError, match="a name that leads out of it"):
             open_tree([path])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.tar.gz", "x.zip"]
+
+
+def test_a_file_without_a_name_is_refused(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", b"")
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\1\2")
+    content[entry + 28], content[entry + 30] = 0, 1  # Lengths of the name and of what follows it.
+    path.write_bytes(content)
+    for archive in (path, tar_of(tmp_path / "x.tar.gz", name="")):
+        with pytest.raises(DataError, match="'', a name that leads out of it"):
+            open_tree([archive])
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")

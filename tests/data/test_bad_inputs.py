@@ -59,7 +59,7 @@ def test_without_skipping_the_error_names_the_file(folder):
     damage(folder, name)
     with pytest.raises(DataError, match=f"'{name}', which cannot be decoded"):
         read(folder)
-    with pytest.raises(DataError, match=f"'{name}', which cannot.*Fetch this file again.$"):
+    with pytest.raises(DataError, match=f"'{name}', which cannot.*convert it to PNG.$"):
         with reading_errors():
             list(evaluation_batches(data.parts["val"], 4))
     (folder / name).unlink()

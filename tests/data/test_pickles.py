@@ -1,5 +1,7 @@
 import os
 import pickle
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -57,3 +59,19 @@ def test_nothing_is_run(tmp_path, monkeypatch, protocol, function, arguments):
 def test_anything_else_is_named(content):
     with pytest.raises(DataError, match="Received: 'x', which cannot be read"):
         load_pickle(content, "x")
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b"\x80\x04}r" + struct.pack("<I", 30_000_000) + b"0N.",
+        b"\x80\x05\x96" + struct.pack("<Q", 500_000_000) + b".",
+    ],
+    ids=["memo", "bytearray"],
+)
+def test_a_few_bytes_cannot_fill_the_memory(bomb):
+    tracemalloc.start()
+    with pytest.raises(DataError, match="cannot be read"):
+        load_pickle(bomb, "x")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()

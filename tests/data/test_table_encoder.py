@@ -114,3 +114,22 @@ def test_columns_without_use_are_named():
     for value in (np.inf, -np.inf, 1e39):
         with pytest.raises(DataError, match=r"within float32\. Received: -?(inf|1e\+39)"):
             encoder.transform({"n": np.array([0, value])})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[" * 100_000,
+        "{}",
+        '{"medians": {"a": "1"}, "indicators": [], "levels": {}, "pooled": []}',
+        '{"medians": {"a": true}, "indicators": [], "levels": {}, "pooled": []}',
+        '{"medians": {}, "indicators": ["a"], "levels": {}, "pooled": []}',
+        '{"medians": {}, "indicators": [], "levels": {"w": "uv"}, "pooled": []}',
+        '{"medians": {}, "indicators": [], "levels": {"w": [1]}, "pooled": []}',
+        '{"medians": {"w": 1}, "indicators": [], "levels": {"w": []}, "pooled": []}',
+    ],
+)
+def test_any_other_text_is_refused(text):
+    with pytest.raises(DataError, match="Expected an encoder as a run writes it"):
+        TableEncoder.from_json(text)

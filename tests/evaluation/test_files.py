@@ -4,7 +4,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from dawn_tf.evaluation import atomic, save_outputs, write_json
+from dawn_tf.evaluation import atomic, read_json, save_outputs, write_json
 
 
 def test_json_has_numpy_values_and_no_nan(tmp_path):
@@ -63,3 +63,10 @@ def test_outputs_come_back(tmp_path):
     with np.load(tmp_path / "test.npz") as saved:
         np.testing.assert_array_equal(saved["y_true"], y_true)
         np.testing.assert_array_equal(saved["probabilities"], probabilities)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000])
+def test_what_is_no_json_is_named(content, tmp_path):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(ValueError, match="Expected JSON. Received: .*x.json, which holds none"):
+        read_json(tmp_path / "x.json")

@@ -12,8 +12,6 @@ nearly equal images into different parts: there is none.
 Source: [Brostow et al., 2009](https://doi.org/10.1016/j.patrec.2008.04.005).
 """
 
-import csv
-import io
 import pathlib
 
 import numpy as np
@@ -21,7 +19,8 @@ import tensorflow as tf
 
 from dawn_tf.data.archives import locate_file, open_tree
 from dawn_tf.data.errors import DataError, missing
-from dawn_tf.data.images import read_all, read_images, read_masks, resize_image
+from dawn_tf.data.images import bounded, read_all, read_images, read_masks, resize_image
+from dawn_tf.data.listings import read_listing
 from dawn_tf.data.records import Records
 
 TASKS = ("segmentation",)
@@ -123,7 +122,7 @@ def _masks(tree, names, request):
     table = next((name for name in tree if name.split("/")[-1] == "class_dict.csv"), None)
     if table is None:
         return read_masks(names, tree.__getitem__, request.image_size, request.in_memory)
-    colours, classes = _colours(tree[table].decode("utf-8-sig"), table)
+    colours, classes = _colours(tree[table], table)
 
     def decode(encoded):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
@@ -132,22 +131,23 @@ def _masks(tree, names, request):
         nearest = np.searchsorted(colours[:-1], codes)
         return np.where(colours[nearest] == codes, classes[nearest], VOID)
 
-    return read_all(names, tree.__getitem__, decode, request.image_size, request.in_memory)
+    return read_all(names, bounded(tree.__getitem__), decode, request.image_size, request.in_memory)
 
 
 _CODE = np.array([2**16, 2**8, 1])
 
 
-def _colours(text, name):
+def _colours(content, name):
     """Colour codes, ascending, and the number of the class of each."""
     numbers = {_key(old): c for c, group in enumerate(GROUPS.values()) for old in group}
     numbers["void"] = VOID
     codes = {}
-    for row in csv.DictReader(io.StringIO(text), skipinitialspace=True):
+    _, rows = read_listing(content, name)
+    for row in rows:
         try:
-            colour = [int(row[channel]) for channel in "rgb"]
+            colour = np.array([int(row[channel]) for channel in "rgb"], "uint8")
             codes[int(colour @ _CODE)] = numbers[_key(row["name"])]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"Expected columns name, r, g and b with the 32 published classes. Received: {row} "
                 f"in {name!r}. Fetch it again from {PUBLISHED_AT}."

@@ -20,6 +20,7 @@ import tensorflow as tf
 from dawn_tf.data.archives import locate_file, open_tree
 from dawn_tf.data.download import Download
 from dawn_tf.data.errors import missing
+from dawn_tf.data.listings import decode_text
 from dawn_tf.data.pickles import load_pickle
 from dawn_tf.data.sources import long_tailed
 from dawn_tf.data.sources.long_tailed import Published, strange
@@ -102,7 +103,7 @@ class Cifar:
         files = _read_files(
             path, [*(f"{name}.bin" for name in (*self.train, self.test)), name_file]
         )
-        class_names = files.pop(name_file).decode().split()
+        class_names = decode_text(files.pop(name_file), name_file).split()
         parts = {}
         for name, content in files.items():
             if len(content) % row:

@@ -15,8 +15,6 @@ alphabetical order. `groups.csv`, if there, has columns `file` and `group` (a pa
 at random don't divide a group. Hidden files and files that are no images are passed over.
 """
 
-import csv
-import io
 import pathlib
 
 import numpy as np
@@ -24,6 +22,7 @@ import numpy as np
 from dawn_tf.data.archives import open_tree
 from dawn_tf.data.errors import DataError, missing
 from dawn_tf.data.images import read_images, read_masks
+from dawn_tf.data.listings import decode_text, read_listing
 from dawn_tf.data.masks import classes_of_values, count_values
 from dawn_tf.data.records import Records, rarest_class
 from dawn_tf.data.splits import FRACTIONS, rarest_in_group, stratified, stratified_groups
@@ -229,7 +228,7 @@ def _groups(tree, name, ids):
     """Group of each example by `groups.csv`, or `None` without that file."""
     if name not in tree:
         return None
-    rows = list(csv.DictReader(io.StringIO(_text(tree, name))))
+    _, rows = read_listing(tree[name], name)
     group_of = {row.get("file"): row.get("group") for row in rows}
     lost = [example for example in ids.tolist() if not group_of.get(example)]
     if lost:
@@ -243,13 +242,5 @@ def _groups(tree, name, ids):
 def _lines(tree, name):
     if name not in tree:
         return None
-    return [line.strip() for line in _text(tree, name).splitlines() if line.strip()]
-
-
-def _text(tree, name):
-    try:
-        return tree[name].decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"Expected a text in UTF-8. Received: {name!r}, which is none. Save it as UTF-8."
-        ) from error
+    text = decode_text(tree[name], name)
+    return [line.strip() for line in text.splitlines() if line.strip()]

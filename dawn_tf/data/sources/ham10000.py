@@ -8,15 +8,13 @@ same: the paper divides 70/15/15 by image, which puts images of one lesion into 
 Source: [Tschandl et al., 2018](https://doi.org/10.7910/DVN/DBW86T).
 """
 
-import csv
-import io
-
 import numpy as np
 
 from dawn_tf.data.archives import locate, locate_file, open_tree
 from dawn_tf.data.download import Download
 from dawn_tf.data.errors import DataError, missing
 from dawn_tf.data.images import BINARY, read_images, read_masks
+from dawn_tf.data.listings import read_listing
 from dawn_tf.data.records import Records
 from dawn_tf.data.splits import stratified_groups
 
@@ -133,14 +131,13 @@ def _mask_archive(folders):
 
 
 def _rows(content, path):
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
-    absent = {"image_id", "lesion_id", "dx"} - set(reader.fieldnames or ())
+    columns, rows = read_listing(content, str(path))
+    absent = {"image_id", "lesion_id", "dx"} - columns
     if absent:
         raise DataError(
             f"Expected columns image_id, lesion_id and dx. Received: {str(path)!r} without "
             f"{', '.join(sorted(absent))}. Fetch the file from {PUBLISHED_AT}."
         )
-    rows = list(reader)
     for row in rows:
         if row["dx"] not in CLASS_NAMES:
             raise DataError(

@@ -9,14 +9,12 @@ part, stratified 70/15/15 by diagnosis.
 Source: [Codella et al., 2017](https://arxiv.org/abs/1710.05006).
 """
 
-import csv
-import io
-
 import numpy as np
 
 from dawn_tf.data.archives import locate, locate_file, open_tree
 from dawn_tf.data.errors import DataError, missing
 from dawn_tf.data.images import BINARY, read_images, read_masks
+from dawn_tf.data.listings import read_listing
 from dawn_tf.data.records import Records
 from dawn_tf.data.splits import stratified
 
@@ -108,14 +106,14 @@ def _read_official(folders, folder, task):
 
 
 def _table(content, name, columns):
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8")))
-    absent = columns - set(reader.fieldnames or ())
+    found, rows = read_listing(content, name)
+    absent = columns - found
     if absent:
         raise DataError(
             f"Expected columns {', '.join(sorted(columns))}. Received: {name!r} without "
             f"{', '.join(sorted(absent))}. Fetch the file from {PUBLISHED_AT}."
         )
-    return list(reader)
+    return rows
 
 
 def _targets(request, ids, labels, tree):
