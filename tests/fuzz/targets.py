@@ -32,6 +32,7 @@ from dawn_tf.data.pickles import load_pickle
 from dawn_tf.data.sources import camvid, ham10000, isic2017
 from dawn_tf.data.table_encoder import TableEncoder
 from dawn_tf.training import TrainConfig
+from dawn_tf.training.benchmark import read_grid
 from dawn_tf.training.checkpoints import load_state, save_state
 from dawn_tf.training.config import read_config
 
@@ -417,6 +418,31 @@ def read_encoder(value, folder):
             assert rows.shape == (3, len(encoder.feature_names)) and np.isfinite(rows).all()
 
 
+GRID = """seeds = [0, 1]
+[common]
+epochs = 3
+[datasets.digits]
+[datasets.csv]
+seeds = [0]
+label = "Class"
+[methods.dawn]
+[methods.focal]
+loss = "focal"
+only = ["digits"]
+"""
+
+
+def grids(folder):
+    return [GRID]
+
+
+def read_grid_text(text, folder):
+    path = folder / "grid.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    _, cells = read_grid(path)
+    assert all(type(cell.seed) is int and isinstance(cell.flags, dict) for cell in cells)
+
+
 def checkpoints(folder):
     save_state(folder / "s.npz", VARIABLES, {"history": []})
     return [(folder / "s.npz").read_bytes()]
@@ -450,5 +476,6 @@ TARGETS = {
     "config.json": Target(configs, of_value, read_run_config),
     "config.json as text": Target(config_texts, of_text, read_config_text),
     "encoder.json": Target(encoders, of_value, read_encoder),
+    "grid.toml": Target(grids, of_text, read_grid_text),
     "checkpoints": Target(checkpoints, of_bytes, read_checkpoint),
 }

@@ -47,19 +47,21 @@ def read_grid(path):
     set's and method's first.
 
     Raises:
-        ValueError: for a missing part, or a field that `TrainConfig` does not have.
+        ValueError: for a file that is no grid, a missing part, or a field that `TrainConfig` does
+            not have.
     """
     path = pathlib.Path(path)
     if path.suffix == ".py":
         grid = runpy.run_path(str(path))["GRID"]
     else:
-        grid = tomllib.loads(path.read_text())
+        grid = _toml(path)
     absent = [part for part in ("seeds", "datasets", "methods") if not grid.get(part)]
     if absent:
         raise ValueError(
             f"Expected a grid with seeds, datasets and methods. Received: {path} without "
             f"{', '.join(absent)}. See docs/results.md."
         )
+    _check_kinds(grid, path)
     cells = []
     for (dataset, of_data), (method, of_method) in itertools.product(
         grid["datasets"].items(), grid["methods"].items()
@@ -82,3 +84,47 @@ def read_grid(path):
             f"{path}. Mend their names."
         )
     return path.stem, cells
+
+
+def _toml(path):
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"Expected a grid in TOML. Received: {path}, which is none ({error}). Mend that line."
+        ) from error
+
+
+def _check_kinds(grid, path):
+    """Raises `ValueError` unless lists are lists, tables tables and fields plain values."""
+    wrong = [] if _is_list(grid["seeds"], int) else ["seeds"]
+    wrong += _wrong_fields("common", grid.get("common", {}))
+    for part in ("datasets", "methods"):
+        tables = grid[part] if isinstance(grid[part], dict) else {"": None}
+        for name, table in tables.items():
+            wrong += _wrong_fields(f"{part}.{name}", table)
+    if wrong:
+        raise ValueError(
+            "Expected lists of whole numbers as seeds, of names as only, tables, and fields with "
+            f"one value each. Received: another {', '.join(wrong)} in {path}. See docs/results.md."
+        )
+
+
+def _wrong_fields(name, table):
+    """Names of what is not of its kind in a table of fields."""
+    if not isinstance(table, dict):
+        return [name]
+    wrong = []
+    for key, value in table.items():
+        if key == "on" and isinstance(value, dict):
+            for dataset, here in value.items():
+                wrong += _wrong_fields(f"{name}.on.{dataset}", here)
+        elif key in ("seeds", "only"):
+            wrong += [] if _is_list(value, int if key == "seeds" else str) else [f"{name}.{key}"]
+        elif type(value) not in (str, int, float, bool):
+            wrong.append(f"{name}.{key}")
+    return wrong
+
+
+def _is_list(value, kind):
+    return isinstance(value, list) and all(type(item) is kind for item in value)

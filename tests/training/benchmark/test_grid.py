@@ -62,6 +62,12 @@ def test_a_grid_in_python_is_the_same(tmp_path):
         ("seeds = [0]", "without datasets, methods"),
         (GRID.replace("width", "breadth"), "Received: breadth in"),
         (GRID.replace("common = {", "common = { seed = 3,"), "Received: seed in"),
+        ("seeds = [", "Expected a grid in TOML"),
+        ("seeds = 3\n[datasets.a]\n[methods.b]", "another seeds in"),
+        ('seeds = ["0"]\n[datasets.a]\n[methods.b]', "another seeds in"),
+        ("seeds = [0]\ndatasets = [1]\n[methods.b]", r"another datasets\. in"),
+        ("seeds = [0]\n[datasets.a]\nwidth = [4]\n[methods.b]", r"another datasets\.a\.width in"),
+        ("seeds = [0]\n[datasets]\na = 1\n[methods.b]\non.a = 2", "datasets.a, methods.b.on.a in"),
     ],
 )
 def test_unusable_grids_are_refused(text, message, tmp_path):
