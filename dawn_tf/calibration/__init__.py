@@ -15,15 +15,16 @@ from dawn_tf.calibration.prior_shift import correct_prior, estimate_prior
 from dawn_tf.calibration.scaling import (
     FLOOR,
     SCALINGS,
+    BiasCorrectedScaling,
     DirichletScaling,
     TemperatureScaling,
     VectorScaling,
-    trained_prior,
 )
 
 __all__ = [
     "FLOOR",
     "SCALINGS",
+    "BiasCorrectedScaling",
     "ClassConditionalConformal",
     "DirichletScaling",
     "TemperatureScaling",
@@ -36,5 +37,4 @@ __all__ = [
     "decide",
     "decide_by_cost",
     "estimate_prior",
-    "trained_prior",
 ]

@@ -1,4 +1,4 @@
-"""Calibration maps on log-probabilities: temperature, vector and Dirichlet scaling.
+"""Calibration maps on log-probabilities: temperature, bias-corrected, vector, Dirichlet scaling.
 
 All are `softmax(W log p + b)` with a smaller or larger `W`, fitted by the mean log loss on
 validation data with scipy's L-BFGS and the exact gradient. The log loss of these models is
@@ -14,7 +14,7 @@ FLOOR = 1e-12
 
 
 class _Scaling:
-    """Shared by the three: `matrix (C, C)` and `bias (C,)`, fitted in the subclass's parameters."""
+    """Shared by all: `matrix (C, C)` and `bias (C,)`, fitted in the subclass's parameters."""
 
     def __init__(self):
         self.matrix = self.bias = None
@@ -102,6 +102,40 @@ class TemperatureScaling(_Scaling):
         return [(1e-3, 1e3)]
 
 
+class BiasCorrectedScaling(_Scaling):
+    """`softmax(a log p + b)`: one slope for all classes, and an offset for each.
+
+    The offsets move probabilities to the class shares of validation, as those of a model trained
+    on adjusted logits or drawn shares need it, with half the numbers of vector scaling. The penalty
+    `intercept * mean(b^2)` keeps the offset of a class with few examples near 0.
+    After [Alexandari et al., 2020](https://arxiv.org/abs/1901.06852), section 3
+    ("bias-corrected temperature scaling"); the penalty is that of `DirichletScaling`.
+
+    Args:
+        intercept: Strength of the penalty, at least 0.
+    """
+
+    def __init__(self, intercept=1e-2):
+        super().__init__()
+        self.intercept = intercept
+
+    def _pack_start(self, num_classes):
+        return np.concatenate([np.ones(1), np.zeros(num_classes)])
+
+    def _pack(self, matrix, bias):
+        return np.concatenate([[np.trace(matrix)], bias])
+
+    def _unpack(self, parameters, num_classes):
+        return parameters[0] * np.eye(num_classes), parameters[1:]
+
+    def _bounds(self, start):
+        return [(1e-3, 1e3)] + [(None, None)] * (len(start) - 1)
+
+    def _penalty(self, matrix, bias):
+        slope = 2 * self.intercept * bias / len(bias)
+        return self.intercept * (bias**2).mean(), (np.zeros_like(matrix), slope)
+
+
 class VectorScaling(_Scaling):
     """`softmax(w * log p + b)`: a slope and an offset for each class.
 
@@ -155,42 +189,9 @@ class DirichletScaling(_Scaling):
         return value, slopes
 
 
-class _BiasScaling(_Scaling):
-    """`softmax(log p + b)`, `b` held back just enough to stay finite for a class without data."""
-
-    def _pack_start(self, num_classes):
-        return np.zeros(num_classes)
-
-    def _pack(self, matrix, bias):
-        return bias
-
-    def _unpack(self, parameters, num_classes):
-        return np.eye(num_classes), parameters
-
-    def _penalty(self, matrix, bias):
-        return 1e-6 * (bias**2).sum(), (np.zeros_like(matrix), 2e-6 * bias)
-
-
-def trained_prior(probabilities, y_true):
-    """Class shares that probabilities are right for, `(C,)`: what `correct_prior` starts from.
-
-    `softmax(log p + b)` is fitted on held-out data with class shares v. It corrects p for these
-    shares, so p itself is right for `v_c exp(-b_c)`, scaled to sum 1. This holds whatever loss
-    or sampling made p; those of `VectorScaling` and `DirichletScaling` are right for v already.
-    After [Alexandari et al., 2020](https://arxiv.org/abs/1901.06852), section 3.
-
-    Args:
-        probabilities: `(n, C)`.
-        y_true: Labels, `(n,)`. Each class counts one example more than it has, so that one without
-            any has a share.
-    """
-    bias = _BiasScaling().fit(probabilities, y_true).bias
-    counts = np.bincount(np.asarray(y_true), minlength=len(bias)) + 1.0
-    return softmax(np.log(counts) - bias)
-
-
 SCALINGS = {
     "temperature": TemperatureScaling,
+    "bias_corrected": BiasCorrectedScaling,
     "vector": VectorScaling,
     "dirichlet": DirichletScaling,
 }

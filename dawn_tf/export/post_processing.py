@@ -16,7 +16,8 @@ class PostProcessing:
         class_names: In the order of the classes.
         calibrator: A fitted map of `dawn_tf.calibration.SCALINGS`, or `None`.
         prior: Class shares that the (calibrated) probabilities are right for, `(C,)`, or `None`
-            if they are not known; see `dawn_tf.calibration.trained_prior`.
+            if they are not known: those of validation after a calibration with an offset for each
+            class, those of training for plain cross-entropy on examples as they come.
         class_shares: Class shares at work, `(C,)`: probabilities are corrected for them, as of
             `correct_prior`. `None` leaves them as they are.
         decision: `None`, a threshold or weights, as of `dawn_tf.calibration.decide`. Weights stand
@@ -38,9 +39,9 @@ class PostProcessing:
         check_decision(self.decision, num_classes)
         if self.class_shares is not None and self.prior is None:
             raise ValueError(
-                "Expected the prior that the probabilities are right for, to correct them for "
-                "class_shares. Received: prior=None. Take it from dawn_tf.calibration."
-                "trained_prior, or leave class_shares out."
+                "Expected probabilities that are right for a known prior, to correct them for "
+                "class_shares. Received: prior=None. Train with --calibration bias_corrected, or "
+                "leave class_shares out."
             )
         for name in ("prior", "class_shares"):
             shares = getattr(self, name)
@@ -72,8 +73,8 @@ class PostProcessing:
             probabilities: The model's, `(batch, ..., C)`, float32.
             class_shares: In place of the attribute, one row for each example, `(batch, C)`.
 
-        Raises: `tf.errors.InvalidArgumentError` where the graph runs, for shares below 0 or
-            without a sum, and for probabilities that come out NaN or infinite.
+        Raises: `tf.errors.InvalidArgumentError` where the graph runs, for shares that are not one
+            row each, below 0 or without a sum, and for probabilities that come out NaN or infinite.
         """
         p = probabilities
         if self.calibrator is not None:
@@ -102,11 +103,17 @@ class PostProcessing:
                 return None
             shares = np.asarray(self.class_shares, "float64")
             return tf.constant(shares / self.prior, p.dtype)
+        shape = tf.shape(p)
+        one_each = tf.reduce_all(tf.shape(class_shares) == tf.stack([shape[0], shape[-1]]))
         usable = tf.reduce_all(class_shares >= 0) & tf.reduce_all(
             tf.reduce_sum(class_shares, -1) > 0
         )
-        message = "Expected class_shares of at least 0 with a sum above 0. Received:"
-        with tf.control_dependencies([tf.debugging.Assert(usable, [message, class_shares])]):
+        message = (
+            "Expected a row of class_shares for each example, at least 0 and with a sum above 0. "
+            "Received:"
+        )
+        check = tf.debugging.Assert(one_each & usable, [message, class_shares])
+        with tf.control_dependencies([check]):
             ratio = class_shares / tf.constant(self.prior, p.dtype)
         for _ in range(p.shape.rank - 2):
             ratio = ratio[:, None]

@@ -53,7 +53,7 @@ def export_saved_model(
     archive = keras.export.ExportArchive()
     archive.track(model)
     for signature, (function, specs, _) in endpoints.items():
-        traced = tf.function(function)
+        traced = tf.function(function, autograph=False)
         traced.get_concrete_function(**specs)
         archive.add_endpoint(signature, traced)
     with next_version(f"{out_dir}/{name}") as place:
@@ -73,17 +73,17 @@ def export_saved_model(
 
 
 def network_function(model, extra_outputs=()):
-    """The model as one traced function: inputs to `(probabilities, extra outputs by name)`."""
+    """The model as one concrete function: inputs to `(probabilities, extra outputs by name)`."""
     views = decoder_views(model) if extra_outputs else model
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)])
+    @tf.function(autograph=False)
     def run(inputs):
         out = views(inputs, training=False)
         z = out["output"] if isinstance(out, dict) else out
         probabilities = z if model.gives_probabilities else tf.nn.softmax(z)
         return probabilities, {name: out[name] for name in extra_outputs}
 
-    return run
+    return run.get_concrete_function(tf.TensorSpec((None, *model.input_shape[1:]), tf.float32))
 
 
 def _check_extra(names):
@@ -101,7 +101,8 @@ def _endpoints(model, post_processing, columns, extra_outputs):
     run = network_function(model, extra_outputs)
 
     def answer(inputs, class_shares=None):
-        inputs = tf.debugging.check_numerics(inputs, _UNSEEN)
+        # A loader checks no shapes, and much of a network takes images of any size.
+        inputs = tf.debugging.check_numerics(tf.ensure_shape(inputs, (None, *shape)), _UNSEEN)
         probabilities, extra = run(inputs)
         return {**post_processing.graph(probabilities, class_shares), **extra}
 
@@ -114,7 +115,7 @@ def _endpoints(model, post_processing, columns, extra_outputs):
             for column, name in columns.input_names.items()
         }
         rows = tf.cast(columns.to_rows(given), tf.float32)
-        return answer(tf.ensure_shape(rows, (None, *shape)), class_shares)
+        return answer(rows, class_shares)
 
     example = {"inputs": np.zeros((1, *shape), "float32")}
     made = {"serving_default": (answer, example), "serving_shares": (answer, example)}

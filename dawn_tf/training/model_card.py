@@ -151,14 +151,12 @@ def _limits(config, data, metrics, recall):
 
 
 def _calibration(metrics, data):
-    calibration = metrics["calibration"]
-    prior = zip(data.class_names, calibration["prior"], strict=True)
-    card = {
-        "map": calibration["map"],
-        "class shares that probabilities are right for": "; ".join(
+    card = {"map": metrics["calibration"]["map"]}
+    if metrics["calibration"]["prior"] is not None:
+        prior = zip(data.class_names, metrics["calibration"]["prior"], strict=True)
+        card["class shares that probabilities are right for"] = [
             f"{name} {share:.4g}" for name, share in prior
-        ),
-    }
+        ]
     if "before_calibration" in metrics["test"]:
         card["calibration error before"] = metrics["test"]["before_calibration"]["ece"]
     return card

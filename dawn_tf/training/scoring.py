@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from dawn_tf.calibration import (
-    SCALINGS,
-    choose_class_weights,
-    choose_prior_power,
-    trained_prior,
-)
+from dawn_tf.calibration import SCALINGS, choose_class_weights, choose_prior_power
 from dawn_tf.data.pipeline import evaluation_batches
 from dawn_tf.evaluation import choose_threshold, evaluate, predict
 from dawn_tf.evaluation.evaluate import labelled
@@ -15,6 +10,8 @@ from dawn_tf.evaluation.shots import shot_recall
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.streams import label_names
 
+# Maps that have offsets for the classes: their probabilities are right for validation's shares.
+_WITH_OFFSETS = ("bias_corrected", "vector", "dirichlet")
 _MOST_PIXELS = 1_000_000  # Of validation masks, that a calibration map is fitted on.
 
 
@@ -39,13 +36,16 @@ def score(model, config, data, batch_size):
     }
     batches = {part: evaluation_batches(data.parts[part], batch_size) for part in ("val", "test")}
     labels, probabilities = _sample(model, batches["val"], data)
-    calibration = {"map": config.calibration, "state": None}
+    calibration = {"map": config.calibration, "state": None, "prior": None}
     if config.calibration != "none":
         calibrator = SCALINGS[config.calibration]().fit(probabilities, labels)
         probabilities = calibrator.transform(probabilities).astype("float32")
         calibration["state"] = calibrator.get_config()
         options["calibrator"] = calibrator
-    calibration["prior"] = trained_prior(probabilities, labels).tolist()
+        if config.calibration in _WITH_OFFSETS:
+            # Each offset has moved its class's mean probability to its share.
+            shares = np.bincount(labels, minlength=data.num_classes) / len(labels)
+            calibration["prior"] = shares.tolist()
     # After calibration: the decision is on the probabilities that are reported.
     decision = {"rule": config.decision, "value": None}
     if config.decision != "argmax" and data.task == "classification":
@@ -67,7 +67,7 @@ def check_calibration(name, data):
     else:
         counts = np.bincount(val.y, minlength=data.num_classes)
     absent = np.flatnonzero(counts == 0)
-    if name in ("vector", "dirichlet") and len(absent):
+    if name in _WITH_OFFSETS and len(absent):
         names = [data.class_names[c] for c in absent]
         raise ValueError(
             f'Expected validation examples of every class for calibration="{name}". Received: none '

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from dawn_tf.calibration import correct_prior, estimate_prior, trained_prior
+from dawn_tf.calibration import correct_prior, estimate_prior
 
 
 def test_bayes_by_hand():
@@ -41,14 +41,3 @@ def test_the_estimate_is_of_maximum_likelihood():
 def test_unusable_shares_are_refused():
     with pytest.raises(ValueError, match="trained_prior"):
         correct_prior([[0.5, 0.5]], [1.0, 0.0], [0.5, 0.5])
-
-
-def test_the_prior_that_probabilities_are_right_for_is_found_from_data_of_other_shares():
-    rng = np.random.default_rng(0)
-    x = np.concatenate([rng.normal(0, 1, 19_000), rng.normal(2.5, 1, 1000)])
-    y = np.repeat([0, 1], [19_000, 1000])
-    for prior in ([0.5, 0.5], [0.2, 0.8]):
-        np.testing.assert_allclose(trained_prior(posterior(x, prior), y), prior, atol=0.02)
-    # A class without data has a share all the same.
-    p = np.concatenate([posterior(x, [0.5, 0.5]) * 0.99, np.full((len(x), 1), 0.01)], 1)
-    assert 0 < trained_prior(p, y)[2] < 0.2

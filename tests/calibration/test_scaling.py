@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from dawn_tf.calibration import (
     SCALINGS,
+    BiasCorrectedScaling,
     DirichletScaling,
     TemperatureScaling,
     VectorScaling,
@@ -109,3 +110,11 @@ def test_unusable_data_is_refused(p, y, message):
 def test_an_unfitted_map_is_refused():
     with pytest.raises(ValueError, match="Expected a fitted VectorScaling"):
         VectorScaling().transform(np.ones((1, 2)) / 2)
+
+
+def test_bias_correction_recovers_one_slope_and_the_offsets():
+    offset = np.array([0.8, 0.0, -0.8])
+    p, y = sample(100_000, truth=lambda z: log_softmax(z, axis=1) * 0.6 + offset)
+    fitted = BiasCorrectedScaling(intercept=0.0).fit(p, y)
+    np.testing.assert_allclose(fitted.matrix, 0.6 * np.eye(3), atol=0.03)
+    np.testing.assert_allclose(fitted.bias - fitted.bias.mean(), offset, atol=0.05)

@@ -14,7 +14,12 @@ import sys
 
 import numpy as np
 
-DTYPES = {1: np.dtype("float32"), 3: np.dtype("int32"), 9: np.dtype("int64")}
+DTYPES = {
+    1: np.dtype("float32"),
+    2: np.dtype("float64"),
+    3: np.dtype("int32"),
+    9: np.dtype("int64"),
+}
 STRING, STRING_SIZE = 7, 24
 
 
@@ -24,8 +29,8 @@ class Output(ctypes.Structure):
 
 def open_library():
     folder = pathlib.Path(importlib.util.find_spec("tensorflow").origin).parent
-    ctypes.CDLL(str(folder / "libtensorflow_framework.so.2"), ctypes.RTLD_GLOBAL)
-    library = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"), ctypes.RTLD_GLOBAL)
+    ctypes.CDLL(str(folder / "libtensorflow_framework.so.2"))
+    library = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"))
     for name in (
         "TF_NewStatus TF_NewGraph TF_NewSessionOptions TF_LoadSessionFromSavedModel "
         "TF_GraphOperationByName TF_AllocateTensor TF_TensorData TF_StringGetDataPointer"
@@ -67,8 +72,19 @@ class Model:
             self.session, None, places, values, len(inputs), wanted, answers, len(outputs),
             None, 0, None, self.status,
         )  # fmt: skip
+        for value, x in zip(values, inputs.values(), strict=True):
+            self._free_input(ctypes.c_void_p(value), x)
         self._check()
-        return [self._array(ctypes.c_void_p(answer)) for answer in answers]
+        arrays = [self._array(ctypes.c_void_p(answer)) for answer in answers]
+        for answer in answers:
+            self.tf.TF_DeleteTensor(ctypes.c_void_p(answer))
+        return arrays
+
+    def _free_input(self, tensor, x):
+        data = self.tf.TF_TensorData(tensor)
+        for i in range(x.size if x.dtype.kind in "SO" else 0):
+            self.tf.TF_StringDealloc(ctypes.c_void_p(data + STRING_SIZE * i))
+        self.tf.TF_DeleteTensor(tensor)
 
     def _check(self):
         if self.tf.TF_GetCode(self.status):
@@ -82,7 +98,7 @@ class Model:
         return Output(found, int(index))
 
     def _tensor(self, x):
-        is_string = x.dtype.kind == "S"
+        is_string = x.dtype.kind in "SO"
         dtype = STRING if is_string else {v: k for k, v in DTYPES.items()}[x.dtype]
         size = x.size * (STRING_SIZE if is_string else x.itemsize)
         dims = (ctypes.c_int64 * x.ndim)(*x.shape)

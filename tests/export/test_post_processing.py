@@ -64,10 +64,14 @@ def test_each_example_may_have_its_own_class_shares(shape):
         np.testing.assert_allclose(one, post.apply(p, own)[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("shares", [[[0, 0, 0]], [[-1, 2, 3]], [[np.nan, 1, 1]], [[np.inf, 1, 1]]])
+@pytest.mark.parametrize(
+    "shares",
+    [[[0, 0, 0]], [[-1, 2, 3]], [[np.nan, 1, 1]], [[np.inf, 1, 1]], [[1, 1, 1]] * 2, [[1, 1]]],
+)
 def test_unusable_class_shares_are_an_error_where_the_graph_runs(shares):
     post = PostProcessing(NAMES, prior=[0.6, 0.3, 0.1])
-    graph = tf.function(post.graph)
+    spec = tf.TensorSpec((None, None), tf.float32)
+    graph = tf.function(post.graph, input_signature=[tf.TensorSpec((None, 3), tf.float32), spec])
     with pytest.raises(tf.errors.InvalidArgumentError, match="Expected .*class_shares"):
         graph(tf.constant(probabilities(1)), tf.constant(shares, tf.float32))
 
@@ -82,7 +86,7 @@ def test_the_threshold_decides_between_two_classes_and_is_itself_enough():
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(ValueError, match="Expected a decision for 3 classes"):
         PostProcessing(NAMES, decision=0.5)
-    with pytest.raises(ValueError, match="Expected the prior"):
+    with pytest.raises(ValueError, match="right for a known prior"):
         PostProcessing(NAMES, class_shares=[1, 1, 1])
     with pytest.raises(ValueError, match="Expected class_shares of 3 classes"):
         PostProcessing(NAMES, prior=[1, 1, 1], class_shares=[1, 1])
