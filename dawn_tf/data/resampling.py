@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from dawn_tf.data.errors import DataError
+from dawn_tf.data.generators import GENERATORS, STEPS, check_inputs, make_examples
 from dawn_tf.data.records import class_counts
 from dawn_tf.data.splits import check_training_classes
 
@@ -29,12 +30,12 @@ _CLEANERS = {
     "tomek": "under_sampling.TomekLinks",
     "enn": "under_sampling.EditedNearestNeighbours",
 }
-METHODS = ("none", *_PICKERS, *_MAKERS, *_CLEANERS)
+METHODS = ("none", *_PICKERS, *_MAKERS, *_CLEANERS, *GENERATORS)
 # Of the result as float32. Neighbours by pixels mean little in images as large as that takes.
 MAX_BYTES = 2**30
 
 
-def resample(data, method, seed=0):
+def resample(data, method, seed=0, steps=STEPS):
     """`data` with its training part resampled; validation and test part stay as they are.
 
     - "random_over" repeats random examples until all classes are as large as the largest;
@@ -47,7 +48,9 @@ def resample(data, method, seed=0):
     - "tomek" removes examples of the larger classes that are, with one of another class, each
       other's nearest ([Tomek, 1976](https://doi.org/10.1109/TSMC.1976.4309452)), "enn" those whose
       three nearest are not all of their own class
-      ([Wilson, 1972](https://doi.org/10.1109/TSMC.1972.4309137)).
+      ([Wilson, 1972](https://doi.org/10.1109/TSMC.1972.4309137));
+    - "gan" makes images of up to 32x32, "ctgan" rows, until all classes are equal, by a network
+      that is trained here: see `generators.ImageGAN` and `generators.CTGAN`.
 
     Distances are between standardised columns; images are taken as the flat list of their pixels.
     Examples that are made follow the others, which keep their order. Columns of 0 and 1 get values
@@ -57,17 +60,17 @@ def resample(data, method, seed=0):
         data: `DataSplits` of task "classification".
         method: Among `METHODS`; "none" gives `data` back.
         seed: Integer.
+        steps: Batches that "gan" and "ctgan" are trained on.
 
     Raises: `DataError` for masks, for images beyond `MAX_BYTES`, for a class of one example, for a
-        class that nothing is left of, and where imbalanced-learn is not installed.
+        class that nothing is left of, for inputs that a method is not for, and where
+        imbalanced-learn is not installed.
     """
+    check_resampling(data, method)
     if method == "none":
         return data
-    if data.task != "classification":
-        raise DataError(
-            f"Expected one class per example for oversampling={method!r}. Received: "
-            f"task={data.task!r}. Leave it out; --sampling and --mixing copy_paste are for masks."
-        )
+    if method in GENERATORS:
+        return with_made(data, *make_examples(data, method, seed, steps), method)
     train, counts = data.parts["train"], data.class_counts
     if method in _PICKERS:
         sampler = _imblearn(_PICKERS[method])(random_state=seed)
@@ -78,14 +81,53 @@ def resample(data, method, seed=0):
         _fit(sampler, StandardScaler().fit_transform(_flat(train, len(train))), train.y, method)
         resampled = train.subset(sampler.sample_indices_)
     else:
-        resampled = _with_made_examples(train, method, counts, seed)
-    counts = class_counts(resampled.y, data.num_classes)
+        return with_made(data, *_between_neighbours(train, method, counts, seed), method)
+    return _with_train(data, resampled)
+
+
+def check_resampling(data, method):
+    """Raises `DataError` for data that `method` is not for."""
+    if method != "none" and data.task != "classification":
+        raise DataError(
+            f"Expected one class per example for oversampling={method!r}. Received: "
+            f"task={data.task!r}. Leave it out; --sampling and --mixing copy_paste are for masks."
+        )
+    if method in GENERATORS:
+        check_inputs(data.input_shape, method)
+        _check_size(data.class_counts.max() * data.num_classes, data.input_shape)
+
+
+def with_made(data, x, y, method):
+    """`data` with examples more in its training part, after those that are there.
+
+    Args:
+        data: `DataSplits`.
+        x, y: The examples, as the training part has them.
+        method: What made them; their ids begin with it.
+    """
+    train = data.parts["train"]
+    y = np.concatenate([train.y, y.astype(train.y.dtype)])
+    ids = [f"{method}_{i}" for i in range(len(x))]
+    train = dataclasses.replace(
+        train,
+        x=np.concatenate([train.x[:], x.astype(train.x.dtype)]),
+        y=y,
+        ids=np.concatenate([train.ids, np.array(ids, str)]),
+        sampling_labels=y,
+        # What is made has neither a patient nor a published part.
+        groups=None,
+        official_part=None,
+    )
+    return _with_train(data, train)
+
+
+def _with_train(data, train):
+    counts = class_counts(train.y, data.num_classes)
     check_training_classes(np.flatnonzero(counts), data.class_names)
-    parts = {**data.parts, "train": resampled}
-    return dataclasses.replace(data, parts=parts, class_counts=counts)
+    return dataclasses.replace(data, parts={**data.parts, "train": train}, class_counts=counts)
 
 
-def _with_made_examples(train, method, counts, seed):
+def _between_neighbours(train, method, counts, seed):
     x = _flat(train, len(counts) * counts.max())
     if counts.min() < 2:
         raise DataError(
@@ -101,29 +143,23 @@ def _with_made_examples(train, method, counts, seed):
     made = scaler.inverse_transform(x[len(train) :]).reshape(-1, *train.x.shape[1:])
     if train.x.dtype == np.uint8:
         made = np.rint(made).clip(0, 255)
-    ids = [f"{method}_{i}" for i in range(len(made))]
-    return dataclasses.replace(
-        train,
-        x=np.concatenate([train.x[:], made.astype(train.x.dtype)]),
-        y=y,
-        ids=np.concatenate([train.ids, np.array(ids, str)]),
-        sampling_labels=y,
-        # What is made has neither a patient nor a published part.
-        groups=None,
-        official_part=None,
-    )
+    return made, y[len(train) :]
 
 
 def _flat(train, num_examples):
     """Rows of numbers, float32, or `DataError` if so many of them are too large."""
-    features = int(np.prod(train.x.shape[1:]))
+    _check_size(num_examples, train.x.shape[1:])
+    return train.x[:].reshape(len(train), -1).astype("float32")
+
+
+def _check_size(num_examples, shape):
+    features = int(np.prod(shape))
     if num_examples * features * 4 > MAX_BYTES:
         raise DataError(
             f"Expected at most {MAX_BYTES / 2**30:g} GiB of float32 after resampling. Received: "
             f"{num_examples:,} examples of {features:,} numbers. Choose smaller images "
             "(--image_size), or --sampling balanced, which copies nothing."
         )
-    return train.x[:].reshape(len(train), features).astype("float32")
 
 
 def _fit(sampler, x, y, method):

@@ -3,10 +3,11 @@ import typing
 
 from dawn_tf.calibration import SCALINGS
 from dawn_tf.data.bad_inputs import ON_BAD_INPUT
+from dawn_tf.data.generators import STEPS
 from dawn_tf.data.resampling import METHODS as OVERSAMPLINGS
 from dawn_tf.data.shares import SCHEDULES, TARGETS
-from dawn_tf.models import names
 from dawn_tf.evaluation import read_json
+from dawn_tf.models import names
 from dawn_tf.models.registry import ON_ANY_ENCODER
 from dawn_tf.training.loss_choices import LOSSES
 from dawn_tf.training.matching import MATCHED
@@ -55,8 +56,8 @@ class TrainConfig:
         None, "unet, resnet32, resnet50, mit_b0 .. mit_b5, tabular or hub:PRESET"
     )
     width: int | None = _field(None, "channels of the encoder's first level")
-    match_parameters: str | None = _field(
     experts: int | None = _field(None, "experts of model ride; default: 3")
+    match_parameters: str | None = _field(
         None,
         "control: classifier, mlp or unet with the parameters of DAWN by this recipe",
         choices=("dawn", "paper"),
@@ -65,12 +66,12 @@ class TrainConfig:
     loss: str | None = _field(
         None, "loss of the output in place of the recipe's; see docs/methods.md", choices=LOSSES
     )
-    label_smoothing: float = _field(0.0, "share of each label given to all classes alike")
-    drw: int | None = _field(
-        None, "deferred reweighting: epoch from which examples weigh by their class"
     learned_term_weights: bool = _field(
         False, "weights of the hybrid loss's terms learned with the network, of sum 1"
     )
+    label_smoothing: float = _field(0.0, "share of each label given to all classes alike")
+    drw: int | None = _field(
+        None, "deferred reweighting: epoch from which examples weigh by their class"
     )
     method: str = _field("none", "second stage, which trains the last layer alone", choices=METHODS)
     second_epochs: int = _field(10, "epochs of the second stage")
@@ -99,6 +100,9 @@ class TrainConfig:
         "none",
         "examples added to the training part or removed from it, before anything else",
         choices=OVERSAMPLINGS,
+    )
+    generator_steps: int = _field(
+        STEPS, "batches that the GAN of oversampling gan or ctgan is trained on"
     )
     tau: float | None = _field(None, "strength of the prior adjustment; 0 switches it off")
     cross_attention: bool | None = _field(None, "attention between the decoders")
@@ -203,12 +207,6 @@ class TrainConfig:
                 'Expected recipe "dawn" or "paper" without a loss, for an ablation of its loss. '
                 f"Received: recipe={self.recipe!r}, loss={self.loss!r}, without={self.without!r}."
             )
-        if self.decoders != "both" and self.model != "dawn":
-            raise ValueError(
-                'Expected model="dawn" for an ablation of its decoders. Received: '
-                f"model={self.model!r}, decoders={self.decoders!r}."
-            )
-        if self.match_parameters and self.model not in MATCHED:
         of_hybrid = of_hybrid or self.loss in ("hybrid", "adjusted_hybrid")
         fixed = self.schedule == "constant" and self.drw is None
         if self.learned_term_weights and not (of_hybrid and fixed):
@@ -217,6 +215,12 @@ class TrainConfig:
                 f"Received: recipe={self.recipe!r}, loss={self.loss!r}, "
                 f"schedule={self.schedule!r}, drw={self.drw}. Use --loss hybrid."
             )
+        if self.decoders != "both" and self.model != "dawn":
+            raise ValueError(
+                'Expected model="dawn" for an ablation of its decoders. Received: '
+                f"model={self.model!r}, decoders={self.decoders!r}."
+            )
+        if self.match_parameters and self.model not in MATCHED:
             raise ValueError(
                 f"Expected model to be one of {', '.join(MATCHED)}, to match DAWN's parameters. "
                 f"Received: model={self.model!r}, match_parameters={self.match_parameters!r}."
@@ -231,10 +235,6 @@ class TrainConfig:
             )
 
 
-def _check_rival(config):
-    """Raises `ValueError` for what only networks have."""
-    known = {*_OF_RIVALS, *option_users()}
-    given = [
 def read_config(path):
     """The `TrainConfig` that a run keeps as `config.json`.
 
@@ -262,6 +262,10 @@ def _no_config(path, received):
     )
 
 
+def _check_rival(config):
+    """Raises `ValueError` for what only networks have."""
+    known = {*_OF_RIVALS, *option_users()}
+    given = [
         f"{field.name}={getattr(config, field.name)!r}"
         for field in dataclasses.fields(config)
         if field.name not in known and getattr(config, field.name) != field.default
@@ -285,13 +289,21 @@ _OF_RIVALS = (
     "protocol",
     "model",
     "oversampling",
+    "generator_steps",
     "monitor",
     "calibration",
     "decision",
     "seed",
     "out",
 )
-_AT_LEAST_1 = ("epochs", "batch_size", "networks", "steps_per_epoch", "image_size")
+_AT_LEAST_1 = (
+    "epochs",
+    "batch_size",
+    "networks",
+    "steps_per_epoch",
+    "image_size",
+    "generator_steps",
+)
 
 _COMMON = {
     "epochs": 40,

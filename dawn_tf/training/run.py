@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from dawn_tf import data as dawn_data
 from dawn_tf.data.pipeline import reading_errors
-from dawn_tf.data.resampling import resample
 from dawn_tf.evaluation import read_json, room_for, save_outputs, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
@@ -19,6 +18,7 @@ from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.checkpoints import has_state
 from dawn_tf.training.config import read_config
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
+from dawn_tf.training.made_examples import resample_for
 from dawn_tf.training.model_card import model_card
 from dawn_tf.training.options import given_options
 from dawn_tf.training.provenance import current_commit, provenance
@@ -61,11 +61,12 @@ def train(config):
         )
     check_calibration(config.calibration, data)
     commit = current_commit()  # At the start: the checkout may move on while a run lasts.
+    if config.model not in RIVALS:
+        build_model(config, data)  # Raises, if at all, before anything is written.
     # What is trained on; validation, test and what is counted in them stay as they are.
-    resampled = resample(data, config.oversampling, config.seed)
+    resampled = resample_for(config, data, run)
     if config.model in RIVALS:
         return train_rival(config, data, resampled, run, commit)
-    build_model(config, data)  # Raises, if at all, before anything is written.
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / "config.json", dataclasses.asdict(config))
 
@@ -88,13 +89,13 @@ def train(config):
         "epochs": [epoch + 1 for epoch in epochs],
         "epochs_run": [len(history) for history in histories],
     }
-    num_bad = sum(map(len, data.bad_inputs.values()))
-    metrics["bad_inputs"] = {"count": num_bad, **data.bad_inputs}
     if config.learned_term_weights:
         learned = [history[epoch] for history, epoch in zip(histories, epochs, strict=True)]
         metrics["selection"]["term_weights"] = [
             {name: row[name] for name in ("w_region", "w_lovasz", "w_edge")} for row in learned
         ]
+    num_bad = sum(map(len, data.bad_inputs.values()))
+    metrics["bad_inputs"] = {"count": num_bad, **data.bad_inputs}
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
     metrics["run"] = provenance(best, seconds, commit)
     card = model_card(config, data, metrics, outputs["test"], minority)
