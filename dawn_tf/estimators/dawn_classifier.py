@@ -19,7 +19,7 @@ from dawn_tf.data.records import Records
 from dawn_tf.data.sampling import ClassAwareSampler
 from dawn_tf.data.splits import hold_out
 from dawn_tf.evaluation.evaluate import softmax
-from dawn_tf.models import AveragedNetworks
+from dawn_tf.models import AveragedNetworks, load_model
 from dawn_tf.training.callbacks import averaged_weights
 from dawn_tf.training.config import TrainConfig
 from dawn_tf.training.fit import (
@@ -294,4 +294,4 @@ def _from_bytes(content):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.keras"
         path.write_bytes(content)
-        return keras.models.load_model(path, compile=False)
+        return load_model(path)

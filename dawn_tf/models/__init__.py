@@ -9,6 +9,7 @@ from dawn_tf.models.detail_decoder import DetailDecoder
 from dawn_tf.models.global_decoder import GlobalDecoder
 from dawn_tf.models.heads import ClassificationHead, SegmentationHead
 from dawn_tf.models.registry import build, names
+from dawn_tf.models.saved import load_model
 
 __all__ = [
     "DAWN",
@@ -24,5 +25,6 @@ __all__ = [
     "build",
     "decoder_views",
     "encoders",
+    "load_model",
     "names",
 ]

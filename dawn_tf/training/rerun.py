@@ -3,23 +3,23 @@
 import csv
 import dataclasses
 import io
-import json
 import pathlib
 
 import keras
 
 from dawn_tf.data.images import encode_mask, read_images
-from dawn_tf.data.pipeline import evaluation_batches
+from dawn_tf.data.pipeline import evaluation_batches, reading_errors
 from dawn_tf.data.sources import SOURCES
 from dawn_tf.data.table_encoder import TableEncoder
-from dawn_tf.evaluation import atomic, evaluate, write_json
+from dawn_tf.evaluation import atomic, evaluate, read_json, write_json
 from dawn_tf.export import export_saved_model, verify
 from dawn_tf.metrics import minority_classes
-from dawn_tf.training.config import TrainConfig
+from dawn_tf.models import load_model
+from dawn_tf.training.config import TrainConfig, read_config
 from dawn_tf.training.run import load_data
 from dawn_tf.training.scoring import add_shots
 from dawn_tf.training.serving import parse_shares, post_processing_of, served_columns
-from dawn_tf.training.summary import print_scores
+from dawn_tf.training.summary import print_bad_inputs, print_scores
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 _BATCH = 64
@@ -103,7 +103,7 @@ class FinishedRun:
     def open(cls, folder):
         """Loads the run in `folder`; raises `ValueError` if there is no finished one."""
         folder = pathlib.Path(folder)
-        if (folder / "model.joblib").exists():
+        if (folder / "model.skops").exists():
             raise ValueError(
                 f"Expected a run of a network. Received: {folder}, a run of one of the rivals for "
                 "rows. Its scores are in metrics.json, its outputs in outputs_*.npz."
@@ -119,16 +119,12 @@ class FinishedRun:
                 f"model.keras. Received: {folder} without {', '.join(missing)}. Train it with "
                 f"tools/train.py --out {folder}."
             )
-        read = {
-            name: json.loads((folder / f"{name}.json").read_text())
-            for name in ("config", "metrics", "model_card")
-        }
         encoder = folder / "encoder.json"
         return cls(
-            TrainConfig(**read["config"]),
-            read["metrics"],
-            read["model_card"],
-            keras.models.load_model(folder / "model.keras", compile=False),
+            read_config(folder / "config.json"),
+            read_json(folder / "metrics.json"),
+            read_json(folder / "model_card.json"),
+            load_model(folder / "model.keras"),
             TableEncoder.from_json(encoder.read_text()) if encoder.exists() else None,
         )
 
@@ -146,6 +142,7 @@ class FinishedRun:
         return served_columns(self.config, self.card["data"]["features"], self.encoder)
 
 
+@reading_errors()
 def evaluate_run(config):
     """Scores one part of the run's data set; returns them, prints them, writes them if asked."""
     run = FinishedRun.open(config.run)
@@ -166,6 +163,7 @@ def evaluate_run(config):
     )
     add_shots(scores, data)
     print_scores(f"{trained.run_name()}, {config.part}", scores)
+    print_bad_inputs(data.bad_inputs)
     if config.out:
         write_json(config.out, scores)
     return scores

@@ -37,13 +37,12 @@ def print_summary(config, metrics):
     if metrics["calibration"]["map"] != "none":
         console.print(_calibration(metrics))
     console.print(_decision(metrics["decision"]))
-    if "bad_inputs" in metrics:  # Rows have none.
-        print_bad_inputs(metrics["bad_inputs"])
+    print_bad_inputs(metrics.get("bad_inputs", {}))  # Rivals for rows have none.
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
     if metrics["saved_model"]:
         console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
     else:
-        console.print(f"no SavedModel; scikit-learn's: {config.out}/model.joblib", soft_wrap=True)
+        console.print(f"no SavedModel; scikit-learn's: {config.out}/model.skops", soft_wrap=True)
 
 
 def _selection(selection):
@@ -79,10 +78,10 @@ def _decision(decision):
 
 def print_bad_inputs(bad):
     """Names the images that were left out, if there were any."""
-    if bad["count"]:
-        names = [f"{name} ({part})" for part in ("train", "val", "test") for name in bad[part]]
+    names = [f"{name} ({part})" for part in ("train", "val", "test") for name in bad.get(part, ())]
+    if names:
         shown = ", ".join(names[:_SHOWN_BAD]) + (", ..." if len(names) > _SHOWN_BAD else "")
-        line = f"left out, not decodable: {bad['count']}: {shown}"
+        line = f"left out, not decodable: {len(names)}: {shown}"
         Console(highlight=False).print(line, soft_wrap=True)
 
 

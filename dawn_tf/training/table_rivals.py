@@ -133,14 +133,45 @@ def _rival(estimator, trees=None, library=sklearn):
     return Rival(estimator, trees, versions)
 
 
-def _library(name):
+def load_estimator(path):
+    """The scikit-learn classifier in the `model.skops` of a run; nothing in it is run as code.
+
+    Raises: `ValueError` for a file that names any type but those of `RIVALS`, or is damaged.
+    """
+    skops = skops_io()
+    try:
+        return skops.load(path, trusted=_TRUSTED)
+    except Exception as error:  # A damaged zip file can raise anything.
+        raise ValueError(
+            f"Expected a model as a run of one of {', '.join(RIVALS)} leaves it. Received: {path} "
+            f"({error or type(error).__name__}). Fit it anew."
+        ) from error
+
+
+def skops_io():
+    """The module that writes models without pickle."""
+    return _library("skops.io", "tabular")
+
+
+def _library(name, extra="rivals"):
     try:
         return importlib.import_module(name)
     except ImportError as error:
         raise ValueError(
-            f"Expected {name}, which this model comes from. Received: an installation without it. "
-            "Run `pip install dawn_tf[rivals]`."
+            f"Expected {name}, which this model needs. Received: an installation without it. "
+            f"Run `pip install dawn_tf[{extra}]`."
         ) from error
+
+
+# Beyond scikit-learn's own, most of which skops knows to be harmless.
+_TRUSTED = [
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+]
 
 
 RIVALS = {

@@ -3,15 +3,14 @@
 import dataclasses
 import time
 
-import joblib
 import numpy as np
 
-from dawn_tf.evaluation import save_outputs, write_json
+from dawn_tf.evaluation import atomic, save_outputs, write_json
 from dawn_tf.training.provenance import provenance
 from dawn_tf.training.scoring import score
 from dawn_tf.training.streams import label_names
 from dawn_tf.training.summary import write_summary
-from dawn_tf.training.table_rivals import fit_rival
+from dawn_tf.training.table_rivals import fit_rival, skops_io
 
 _BATCH = 2**16  # Forests take longer to start than to answer.
 
@@ -20,8 +19,8 @@ def train_rival(config, data, resampled, run, commit):
     """Fits the rival that `config.model` names and writes its run folder.
 
     `config.json`, `metrics.json`, `outputs_<part>.npz`, `figures/` and `report.html` are as of
-    networks, without the scores of a last epoch. `model.joblib` holds the scikit-learn classifier;
-    there is no SavedModel.
+    networks, without the scores of a last epoch. `model.skops` holds the scikit-learn classifier,
+    which `load_estimator` gives back; there is no SavedModel.
 
     Args:
         config: Resolved `TrainConfig`.
@@ -34,6 +33,7 @@ def train_rival(config, data, resampled, run, commit):
 
     Raises: `ValueError` as `fit_rival` does, before anything is written.
     """
+    skops = skops_io()  # An error, if any, before the work.
     started = time.monotonic()
     train = resampled.parts["train"]
     rival = fit_rival(config.model, train, data.parts["val"], config.seed)
@@ -47,7 +47,8 @@ def train_rival(config, data, resampled, run, commit):
     metrics["sampling"] = _each_once(train, label_names(data))
     metrics["run"] = provenance(rival, seconds, commit)
     metrics["saved_model"] = None
-    joblib.dump(rival.estimator, run / "model.joblib")
+    with atomic(run / "model.skops") as file:
+        file.write(skops.dumps(rival.estimator))
     if data.encoder is not None:
         (run / "encoder.json").write_text(data.encoder.to_json())
     write_summary(run, config, data, None, metrics, outputs["test"], [])

@@ -155,6 +155,6 @@ def test_export_without_a_run_is_refused():
 
 
 def test_a_run_of_a_table_rival_is_told_apart(tmp_path):
-    (tmp_path / "model.joblib").write_bytes(b"")
+    (tmp_path / "model.skops").write_bytes(b"")
     with pytest.raises(ValueError, match="Expected a run of a network"):
         FinishedRun.open(tmp_path)

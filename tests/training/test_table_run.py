@@ -6,7 +6,6 @@ import json
 import pathlib
 import sys
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -18,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from dawn_tf.data import load
 from dawn_tf.training import TrainConfig, train
 from dawn_tf.training.run import load_data
-from dawn_tf.training.table_rivals import RIVALS, fit_rival
+from dawn_tf.training.table_rivals import RIVALS, fit_rival, load_estimator
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -69,7 +68,7 @@ def test_a_rival_leaves_the_folder_of_a_run(name, config):
     assert test["macro_f1"] == pytest.approx(f1_score(y, predicted, average="macro"))
     assert test["pr_auc"] > y.mean() + 0.3
     # And those of the model kept.
-    kept = joblib.load(run / "model.joblib")
+    kept = load_estimator(run / "model.skops")
     again = kept.predict_proba(load_data(config).parts["test"].x)[:, 1]
     np.testing.assert_allclose(again, p, atol=1e-6)
     boosted = name in ("xgboost", "xgboost_weighted", "lightgbm")
