@@ -1,8 +1,10 @@
 """Rivals for rows by `--model`: the run folder, the errors, and what validation decides."""
 
 import dataclasses
+import functools
 import importlib.util
 import json
+import os
 import pathlib
 import sys
 
@@ -17,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from dawn_tf.data import load
 from dawn_tf.training import TrainConfig, train
 from dawn_tf.training.run import load_data
-from dawn_tf.training.table_rivals import RIVALS, fit_rival, load_estimator
+from dawn_tf.training.table_rivals import RIVALS, fit_rival, load_estimator, skops_io
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -209,3 +211,13 @@ def test_the_command_line_prints_its_summary(config, capsys):
     tool.main([*args, "--out", config.out])
     shown = capsys.readouterr().out
     assert "trees by pr_auc" in shown and "no SavedModel" in shown and "last epoch" not in shown
+
+
+def test_a_model_file_that_names_anything_else_is_refused(tmp_path):
+    skops_io().dump(functools.partial(os.mkdir, str(tmp_path / "ran")), tmp_path / "model.skops")
+    with pytest.raises(ValueError, match="Expected a model as a run of one of random_forest"):
+        load_estimator(tmp_path / "model.skops")
+    (tmp_path / "model.skops").write_bytes(b"PK")
+    with pytest.raises(ValueError, match="Expected a model as a run of one of random_forest"):
+        load_estimator(tmp_path / "model.skops")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.skops"]
