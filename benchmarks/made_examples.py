@@ -43,8 +43,9 @@ def main():
     data = load(args.dataset, data_dir=os.environ.get("DAWN_DATA_DIR"))
     train = data.parts["train"]
     if args.rows:
-        kept = np.flatnonzero((train.y > 0) | ((train.y == 0).cumsum() <= args.rows))
-        train = train.subset(kept)
+        common = np.flatnonzero(train.y == 0)
+        drawn = np.random.default_rng(args.seed).choice(common, args.rows, replace=False)
+        train = train.subset(np.sort(np.concatenate([drawn, np.flatnonzero(train.y > 0)])))
         parts = {**data.parts, "train": train}
         data = dataclasses.replace(data, parts=parts, class_counts=np.bincount(train.y))
     method = "gan" if train.x.ndim == 4 else "ctgan"

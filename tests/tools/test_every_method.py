@@ -12,6 +12,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dawn_tf.calibration import SCALINGS
 from dawn_tf.data.generators import GENERATORS
@@ -25,7 +26,11 @@ from dawn_tf.training.second_stage import METHODS
 from dawn_tf.training.streams import MIXINGS
 from dawn_tf.training.table_rivals import RIVALS
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # What reads the data is a graph all the same, as it should.
+    pytest.mark.filterwarnings("ignore:Even though the:UserWarning"),
+]
 
 TRAIN = pathlib.Path(__file__).parents[2] / "tools" / "train.py"
 SHORT = ["--epochs", "1", "--steps_per_epoch", "2", "--no-augment"]
@@ -98,10 +103,14 @@ def masks(data_dir, tmp_path_factory):
 
 @pytest.fixture
 def training_alone(monkeypatch):
-    """Runs without report, card and export, which have tests of their own."""
+    """Runs without report, card and export, which have tests of their own, and without graphs:
+    for two steps building them is nearly all of the time."""
     monkeypatch.setattr(run, "write_summary", lambda *args: None)
     monkeypatch.setattr(run, "model_card", lambda *args: {})
     monkeypatch.setattr(run, "export_saved_model", lambda model, folder, *args, **kwargs: folder)
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def scores(main, out, *args):
