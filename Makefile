@@ -1,6 +1,7 @@
 # make demo       set up, train on the embedded digits, write runs/demo
 # make test       set up, run the fast tests
 # make test-slow  tests that train for real or start processes
+# make serving-test  requests to TensorFlow Serving, where tensorflow_model_server is installed
 # make test-peers losses beside other packages (downloads PyTorch; not part of CI)
 # make test-jax   models, layers, losses, metrics and ops on Keras's JAX backend
 # make fuzz       changed files for everything that reads files, for 10 minutes; not part of CI
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow test-jax test-peers fuzz lint clean
+.PHONY: demo test test-slow test-jax test-peers serving-test fuzz lint clean
 
 demo: .venv/installed-train
 	$(BIN)/python tools/train.py --dataset digits --out runs/demo
@@ -19,6 +20,9 @@ test: .venv/installed-dev
 
 test-slow: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 -m slow
+
+serving-test: .venv/installed-dev
+	$(BIN)/python -m pytest tests/export/test_model_server.py
 
 test-jax: .venv/installed-dev
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not slow" tests/ops tests/layers tests/models tests/losses tests/metrics

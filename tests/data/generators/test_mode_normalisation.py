@@ -31,7 +31,7 @@ def test_each_column_is_taken_for_what_it_is(columns):
     assert kinds == {"Continuous", "Discrete"}
     by_column = {c.column: c for c in columns if isinstance(c, Continuous)}
     assert set(by_column) == {0, 1}
-    assert [c.columns.tolist() for c in columns if isinstance(c, Discrete)] == [[2, 3, 4], [5]]
+    assert [c.columns.tolist() for c in columns if isinstance(c, Discrete)] == [[5], [2, 3, 4]]
     np.testing.assert_allclose(sorted(by_column[0].means[[0, 1]]), [-4000, 5000], rtol=0.05)
 
 

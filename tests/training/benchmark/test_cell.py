@@ -28,7 +28,8 @@ def test_seconds_and_attempts_are_those_of_all_processes(runs):
     outcome = runs("import time; time.sleep(1)")
     assert outcome["attempts"] == 2
     assert 2 <= outcome["seconds"] < 60
-    assert 1 < outcome["peak_memory_mb"] < 1000
+    # At least that of the process that starts it, which may be large: the unit is what is tested.
+    assert 1 < outcome["peak_memory_mb"] < 20_000
 
 
 def test_a_failed_cell_shows_the_end_of_its_log(runs):
