@@ -1,6 +1,6 @@
 # make demo       set up, train on the embedded digits, write runs/demo
 # make test       set up, run the fast tests
-# make test-slow  tests that train for real or start processes
+# make test-slow  tests that train for real or start processes; SLOW=PATHS for some of them
 # make serving-test  requests to TensorFlow Serving, where tensorflow_model_server is installed
 # make test-peers losses beside other packages (downloads PyTorch; not part of CI)
 # make test-jax   models, layers, losses, metrics and ops on Keras's JAX backend
@@ -8,6 +8,7 @@
 # make lint       ruff
 PYTHON ?= python3
 BIN := .venv/bin
+SLOW ?= tests
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo test test-slow test-jax test-peers serving-test fuzz lint clean
@@ -19,7 +20,7 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 -m slow $(SLOW)
 
 serving-test: .venv/installed-dev
 	$(BIN)/python -m pytest tests/export/test_model_server.py
