@@ -117,15 +117,48 @@ def bounded(read_bytes):
 
     def read(name):
         encoded = read_bytes(name)
-        height, width = encoded_size(encoded, name)
-        if height * width > MAX_PIXELS:
+        pixels = _num_pixels(encoded, name)
+        if pixels > MAX_PIXELS:
             raise DataError(
                 f"Expected an image of at most {MAX_PIXELS / 2**20:.0f} million pixels. Received: "
-                f"{name!r} of height and width {height, width}. Make it smaller, or cut it up."
+                f"{name!r} of {pixels / 2**20:,.0f} million. Make it smaller, or cut it up."
             )
         return encoded
 
     return read
+
+
+def _num_pixels(encoded, name):
+    """Pixels that are in memory while it is decoded: of a GIF all frames, though one is used."""
+    if encoded[:3] == b"GIF":
+        return sum(width * height for width, height in _gif_frames(encoded))
+    height, width = encoded_size(encoded, name)
+    return height * width
+
+
+def _gif_frames(encoded):
+    """Yields width and height of the screen of a GIF and of each frame, until the file breaks."""
+    try:
+        width, height, flags = struct.unpack_from("<HHB", encoded, 6)
+        yield width, height
+        at = 13 + _table_size(flags)
+        while encoded[at] in b"!,":
+            if encoded[at] == ord("!"):
+                at += 2
+            else:
+                width, height, flags = struct.unpack_from("<HHB", encoded, at + 5)
+                yield width, height
+                at += 11 + _table_size(flags)
+            while encoded[at]:  # Blocks, each after its length.
+                at += 1 + encoded[at]
+            at += 1
+    except (struct.error, IndexError):
+        return
+
+
+def _table_size(flags):
+    """Bytes of the colour table that a GIF's flags announce."""
+    return 3 * 2 ** (flags % 8 + 1) if flags & 0x80 else 0
 
 
 def _decode_named(decode, encoded, name):

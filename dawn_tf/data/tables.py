@@ -25,6 +25,7 @@ def read_table(path, words=()):
     try:
         if path.suffix == ".parquet":
             table = arrow.parquet.read_table(path)
+            table.validate(full=True)
         else:
             table = arrow.csv.read_csv(
                 path,
@@ -95,7 +96,10 @@ def column(table, name):
 
 def num_duplicates(table, names):
     """How many rows repeat an earlier row in all columns `names`."""
-    return table.num_rows - table.group_by(list(names)).aggregate([]).num_rows
+    # By number: a name that begins with a dot would be taken for a path.
+    numbers = [str(i) for i in range(len(names))]
+    table = table.select(list(names)).rename_columns(numbers)
+    return table.num_rows - table.group_by(numbers).aggregate([]).num_rows
 
 
 def _pyarrow(path):

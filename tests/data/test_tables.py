@@ -97,3 +97,18 @@ def test_a_file_that_is_not_there_and_a_column_that_is_none(tmp_path):
         column(read(tmp_path, "a,b\n1,2\n"), "c")
     with pytest.raises(DataError, match=r"column 'l' of list.*drop=l"):
         column(pyarrow.table({"l": [[1], [2]]}), "l")
+
+
+@pytest.mark.parametrize("name", [".a", "a[0]", "a.b", "../x", ""])
+def test_duplicates_in_columns_of_any_name(tmp_path, name):
+    path = tmp_path / "x.csv"
+    path.write_text(f'"{name}",b\n1,1\n1,1\n1,2\n')
+    assert num_duplicates(read_table(path), [name, "b"]) == 1
+
+
+def test_words_of_a_parquet_file_that_are_no_utf_8_are_refused(tmp_path):
+    words = pyarrow.array([b"\xff\xfe", b"ok"]).view("string")
+    table = pyarrow.table({"a": words, "b": [1, 2]})
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="Expected a whole table.*x.parquet"):
+        read_table(tmp_path / "x.parquet")

@@ -5,7 +5,7 @@
 
 Input k of a target is a function of the seed and k. A finding is an exception other than a
 `ValueError` or `OSError` that says "Expected", a result that its check refuses, a process that
-dies, more than 10 seconds for one input, or more than 1 GiB of memory. Each is kept under
+dies, more than 10 seconds of CPU for one input, or more than 1 GiB of memory. Each is kept under
 `runs/fuzz/`, and the exit code is then 1.
 """
 
@@ -27,11 +27,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 SECONDS, MEMORY = 10, 2**20  # For one input; KiB.
+HUNG = 300  # Seconds; the machine may have other work.
 
 
 def attempt(target, content, folder):
     """ "accepted" or "refused"; raises for a finding."""
-    started, memory = time.monotonic(), _peak()
+    started, memory = time.process_time(), _peak()
     try:
         target.read(content, folder)
         outcome = "accepted"
@@ -39,8 +40,8 @@ def attempt(target, content, folder):
         if not str(error).startswith("Expected"):
             raise
         outcome = "refused"
-    if time.monotonic() - started > SECONDS:
-        raise TimeoutError(f"{time.monotonic() - started:.0f} s")
+    if (seconds := time.process_time() - started) > SECONDS:
+        raise TimeoutError(f"{seconds:.0f} s of CPU")
     if _peak() - memory > MEMORY:
         raise MemoryError(f"{(_peak() - memory) / 2**20:.1f} GiB")
     return outcome
@@ -74,7 +75,7 @@ def work(name, seed, first, last, seconds, scratch):
         content = input_of(target, sound, seed, number)
         # What killed this process is the last one there.
         (pathlib.Path(scratch) / "input").write_bytes(pickle.dumps((number, content)))
-        signal.alarm(3 * SECONDS)
+        signal.alarm(HUNG)
         try:
             counts[attempt(target, content, folder)] += 1
         except Exception as error:
@@ -90,7 +91,7 @@ def work(name, seed, first, last, seconds, scratch):
 
 
 def _too_long(*_):
-    raise TimeoutError(f"more than {3 * SECONDS} s")
+    raise TimeoutError(f"more than {HUNG} s")
 
 
 def fuzz(name, seed, inputs, seconds, kept):

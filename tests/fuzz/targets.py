@@ -109,7 +109,8 @@ def read_image(content, folder):
     decoded = read_images(["x"], lambda name: content, (8, 8), channels_of(content), True)
     assert decoded.shape[1:3] == (8, 8) and decoded.dtype == "uint8"
     height, width = encoded_size(content, "x")
-    assert height > 0 and width > 0, (height, width)
+    # The screen of a GIF need not be as large as what is on it.
+    assert (height > 0 and width > 0) or content[:3] == b"GIF", (height, width)
 
 
 def channels_of(content):
@@ -148,6 +149,8 @@ def read_csv(text, folder):
     read = np.concatenate([part.x for part in data.parts.values()])
     column = read[:, data.feature_names.index("a")]
     lines = list(csv.DictReader(io.StringIO(text, newline="")))
+    if "a" not in lines[0]:
+        return  # A quote in the header, say, which another reader takes otherwise.
     numbers = [line["a"] for line in lines if any(line.values())]
     try:
         expected = [float(number) for number in numbers if number.strip()]
