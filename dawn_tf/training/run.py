@@ -18,6 +18,7 @@ from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.checkpoints import has_state
 from dawn_tf.training.config import read_config
 from dawn_tf.training.data_facts import data_facts
+from dawn_tf.training.devices import make_strategy
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.made_examples import resample_for
 from dawn_tf.training.model_card import model_card
@@ -52,6 +53,7 @@ def train(config):
     run = pathlib.Path(config.out)
     if _is_finished(run, config):
         return read_json(run / "metrics.json")
+    make_strategy(config.devices)  # Before anything is computed.
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
