@@ -9,7 +9,6 @@ from dawn_tf.evaluation.statistics.bootstrap import (
     example_interval,
     score_interval,
     seeds_interval,
-    seeds_test,
 )
 from dawn_tf.evaluation.statistics.comparison import compare
 from dawn_tf.evaluation.statistics.confusion_sample import ConfusionSample
@@ -52,7 +51,6 @@ __all__ = [
     "rank_groups",
     "score_interval",
     "seeds_interval",
-    "seeds_test",
     "sign_flip_test",
     "summarize",
     "wilcoxon",
