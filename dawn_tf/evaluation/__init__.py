@@ -3,7 +3,15 @@
 from dawn_tf.evaluation.calibration import Calibration
 from dawn_tf.evaluation.confusion_scores import confusion_scores
 from dawn_tf.evaluation.evaluate import evaluate, predict
-from dawn_tf.evaluation.files import atomic, read_json, room_for, save_outputs, write_json
+from dawn_tf.evaluation.files import (
+    atomic,
+    read_json,
+    read_lines,
+    room_for,
+    save_outputs,
+    write_json,
+    write_lines,
+)
 from dawn_tf.evaluation.scores import choose_threshold, classification_scores
 from dawn_tf.evaluation.segmentation_scores import SegmentationScorer
 
@@ -17,7 +25,9 @@ __all__ = [
     "evaluate",
     "predict",
     "read_json",
+    "read_lines",
     "room_for",
     "save_outputs",
     "write_json",
+    "write_lines",
 ]

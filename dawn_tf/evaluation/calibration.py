@@ -26,7 +26,7 @@ class Calibration:
         """Adds examples: labels `(n,)` and probabilities `(n, num_classes)`."""
         confidence = probabilities.max(-1)
         correct = probabilities.argmax(-1) == y_true
-        bins = _bins(confidence)
+        bins = bin_of(confidence)
         self.count += np.bincount(bins, minlength=NUM_BINS)
         self.confidence_sum += np.bincount(bins, confidence, NUM_BINS)
         self.correct += np.bincount(bins[correct], minlength=NUM_BINS)
@@ -35,7 +35,7 @@ class Calibration:
         num_classes = probabilities.shape[1]
         gaps = np.array(probabilities, "float64")
         gaps[np.arange(len(y_true)), y_true] -= 1
-        cells = _bins(probabilities) + NUM_BINS * np.arange(num_classes)
+        cells = bin_of(probabilities) + NUM_BINS * np.arange(num_classes)
         sums = np.bincount(cells.ravel(), gaps.ravel(), NUM_BINS * num_classes)
         self.class_gaps = self.class_gaps + sums.reshape(num_classes, NUM_BINS)
 
@@ -68,5 +68,39 @@ class Calibration:
         }
 
 
-def _bins(probabilities):
+def reliability_of_classes(y_true, probabilities):
+    """The reliability of every class, one against the rest, as `class_bins` gives it.
+
+    Args:
+        y_true: Labels, `(n,)`.
+        probabilities: `(n, num_classes)`.
+    """
+    truth = np.eye(probabilities.shape[1])[y_true]
+    weights = np.ones_like(truth), probabilities, truth
+    bins = bin_of(probabilities)
+    return class_bins(
+        *(
+            np.array([np.bincount(b, w, NUM_BINS) for b, w in zip(bins.T, of_class.T, strict=True)])
+            for of_class in weights
+        )
+    )
+
+
+def class_bins(count, confidence_sum, positives):
+    """Reliability of single classes from sums `(num_classes, 15)` over the bins of each class's
+    probability: how many, of the probability, and of how often the class was true.
+
+    Returns: dict of `class_bin_count`, and with NaN where a bin is empty `class_bin_confidence`
+    (mean probability) and `class_bin_frequency` (share that was of the class).
+    """
+    filled = np.where(count > 0, count, np.nan)
+    return {
+        "class_bin_count": count,
+        "class_bin_confidence": confidence_sum / filled,
+        "class_bin_frequency": positives / filled,
+    }
+
+
+def bin_of(probabilities):
+    """Number of the bin, 0..14, of each probability."""
     return np.clip(np.ceil(probabilities * NUM_BINS).astype("int64") - 1, 0, NUM_BINS - 1)

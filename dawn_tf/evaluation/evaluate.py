@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dawn_tf.calibration import decide
 from dawn_tf.evaluation.calibration import Calibration
 from dawn_tf.evaluation.scores import classification_scores
 from dawn_tf.evaluation.segmentation_scores import SegmentationScorer
@@ -34,8 +35,9 @@ def evaluate(
 
     Returns:
         `(scores, outputs)`: scores for `metrics.json`, of `classification_scores` or
-        `SegmentationScorer.scores`; outputs are arrays for plots and statistics, `y_true` and
-        `probabilities` or those of `SegmentationScorer.outputs`. `save_outputs` keeps them.
+        `SegmentationScorer.scores`; outputs are arrays for plots and statistics, `y_true`,
+        `probabilities` and `y_pred` (the decided classes) or those of
+        `SegmentationScorer.outputs`. `save_outputs` keeps them.
 
     Raises:
         ValueError: If `task` is unknown, or labels or predictions (NaN) are not usable.
@@ -100,4 +102,5 @@ def _score(pairs, task, class_names, minority, decision, ignore_class):
         )
     y_true, probabilities = map(np.concatenate, zip(*pairs, strict=True))
     scores = classification_scores(y_true, probabilities, class_names, minority, decision)
-    return scores, {"y_true": y_true, "probabilities": probabilities}
+    y_pred = decide(probabilities, decision)
+    return scores, {"y_true": y_true, "probabilities": probabilities, "y_pred": y_pred}

@@ -81,6 +81,36 @@ def read_json(path):
         ) from error
 
 
+def read_lines(path, fields):
+    """The objects of a `.jsonl` file, none if there is no file.
+
+    Raises:
+        ValueError: naming the first line that is no object with `fields`.
+    """
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not all(field in row for field in fields):
+            raise ValueError(
+                f"Expected a JSON object with {', '.join(fields)} in every line of {path}. "
+                f"Received: line {number}, {line[:60]!r}. Remove that line: what it was about "
+                "runs again."
+            )
+        rows.append(row)
+    return rows
+
+
+def write_lines(path, rows):
+    """Writes a `.jsonl` file, atomically."""
+    with atomic(path) as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
 def save_outputs(path, **arrays):
     """Writes named arrays to a compressed `.npz`, atomically; read it with `numpy.load`."""
     with atomic(path) as file:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dawn_tf.calibration import decide
-from dawn_tf.evaluation.calibration import Calibration
+from dawn_tf.evaluation.calibration import NUM_BINS, Calibration, bin_of, class_bins
 from dawn_tf.evaluation.checks import check_labels_and_probabilities
 from dawn_tf.evaluation.confusion_scores import confusion_scores
 from dawn_tf.evaluation.scores import pr_auc
@@ -42,7 +42,7 @@ class SegmentationScorer:
         self.matrix = np.zeros((num_classes, num_classes), "int64")
         self.histograms = np.zeros((num_classes, 2, NUM_LEVELS), "int64")
         self.calibration = Calibration()
-        self.dice, self.iou = [], []
+        self.dice, self.iou, self.matrices = [], [], []
 
     def update(self, y_true, probabilities):
         """Adds images.
@@ -88,6 +88,7 @@ class SegmentationScorer:
         pairs = labels.astype("int64") * num_classes + predicted
         matrix = np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
         self.matrix += matrix
+        self.matrices.append(matrix)
         common = np.diagonal(matrix)[1:]
         size = (matrix.sum(0) + matrix.sum(1))[1:]
         nothing = np.nan if matrix.sum() == 0 else 1.0
@@ -132,18 +133,33 @@ class SegmentationScorer:
         """Arrays for plots and statistics.
 
         Dict of `dice` and `iou`, `(images, num_classes - 1)`, NaN for images without a counted
-        pixel; `pr_recall` and `pr_precision`, `(num_classes, 1001)`; and the reliability
-        diagram's `bin_count`, `bin_confidence`, `bin_accuracy`.
+        pixel; `matrices`, the confusion matrix of each image, `(images, num_classes, num_classes)`;
+        `pr_recall` and `pr_precision`, `(num_classes, 1001)`; the reliability diagram's
+        `bin_count`, `bin_confidence`, `bin_accuracy`; and those of single classes as `class_bins`
+        gives them.
         """
         recall, precision = zip(*(histogram_curve(*h) for h in self.histograms), strict=True)
         bins = {f"bin_{key}": value for key, value in self.calibration.bins().items()}
         return {
             "dice": np.array(self.dice),
             "iou": np.array(self.iou),
+            "matrices": np.array(self.matrices, "int32"),
             "pr_recall": np.array(recall),
             "pr_precision": np.array(precision),
             **bins,
+            **self._class_bins(),
         }
+
+    def _class_bins(self):
+        levels = np.arange(NUM_LEVELS) / (NUM_LEVELS - 1)
+        bins = bin_of(levels)
+        positives, count = self.histograms[:, 1], self.histograms.sum(1)
+        return class_bins(
+            *(
+                np.array([np.bincount(bins, row, NUM_BINS) for row in rows])
+                for rows in (count, count * levels, positives)
+            )
+        )
 
 
 def histogram_average_precision(negatives, positives):

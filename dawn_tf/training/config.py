@@ -136,6 +136,8 @@ class TrainConfig:
     )
     patience: int | None = _field(None, "epochs without a better score before stopping")
     precision: str = _field("float32", "computation", choices=("float32", "mixed_bfloat16"))
+    accumulate: int = _field(1, "batches whose gradients make one update together")
+    devices: int = _field(1, "devices of this machine that share each batch")
     xla: str = _field(
         "auto", "compile with XLA; auto: on a GPU, not on a CPU", choices=("auto", "on", "off")
     )
@@ -225,6 +227,17 @@ class TrainConfig:
                 f"Expected model to be one of {', '.join(MATCHED)}, to match DAWN's parameters. "
                 f"Received: model={self.model!r}, match_parameters={self.match_parameters!r}."
             )
+        if self.devices > 1 and (self.xla == "on" or self.accumulate > 1):
+            raise ValueError(
+                "Expected several devices without XLA and without accumulated gradients, which "
+                f"tf.distribute cannot do together. Received: devices={self.devices}, "
+                f"xla={self.xla!r}, accumulate={self.accumulate}. Leave the others out."
+            )
+        if self.batch_size is not None and self.batch_size % self.devices:
+            raise ValueError(
+                "Expected a batch_size that the devices share evenly. Received: "
+                f"batch_size={self.batch_size}, devices={self.devices}. Choose a multiple."
+            )
         if self.model in RIVALS:
             _check_rival(self)
         elif self.recipe in ("dawn", "paper") and self.model != "dawn" and self.loss is None:
@@ -303,6 +316,8 @@ _AT_LEAST_1 = (
     "steps_per_epoch",
     "image_size",
     "generator_steps",
+    "accumulate",
+    "devices",
 )
 
 _COMMON = {

@@ -16,9 +16,11 @@ from dawn_tf.training.callbacks import EpochEnd, averaged_weights, training_vari
 from dawn_tf.training.checkpoints import has_state, load_state
 from dawn_tf.training.config import SCORES
 from dawn_tf.training.deferred_reweighting import DeferredReweighting
+from dawn_tf.training.devices import Predictor, as_one_batch, make_strategy
 from dawn_tf.training.finite_check import FiniteCheck
 from dawn_tf.training.learned_terms import learn_terms, plain_network
 from dawn_tf.training.matching import matching_arguments
+from dawn_tf.training.optimizer import make_optimizer
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 from dawn_tf.training.scheduled_prior import ScheduledPrior
@@ -90,21 +92,6 @@ def has_auxiliary(config, data):
     return config.model == "dawn" and both and uses_auxiliary(config.recipe, len(data.input_shape))
 
 
-def make_optimizer(config, steps):
-    """AdamW with a tenth of warm-up, cosine to zero, and a moving average of the weights."""
-    warmup = max(1, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
-    )
-    return keras.optimizers.AdamW(
-        schedule,
-        weight_decay=config.weight_decay,
-        global_clipnorm=1.0,
-        use_ema=bool(config.ema),
-        ema_momentum=config.ema or 0.99,
-    )
-
-
 def compile_model(config, model, loss, loss_weights, steps):
     """Compiles `model` for so many steps in all."""
     optimizer = make_optimizer(config, steps)
@@ -117,7 +104,7 @@ def compile_model(config, model, loss, loss_weights, steps):
         loss,
         loss_weights,
         jit_compile={"on": True, "off": False}.get(
-            config.xla, bool(tf.config.list_physical_devices("GPU"))
+            config.xla, config.devices == 1 and bool(tf.config.list_physical_devices("GPU"))
         ),
     )
     optimizer.build(model.trainable_variables)
@@ -138,12 +125,69 @@ def train_network(config, data, folder, seed, minority):
         averaged weights, uncompiled), one dict of scores an epoch, and which was the best.
     """
     keras.utils.set_random_seed(seed)
-    model = build_model(config, data)
     train = data.parts["train"]
-    model.adapt(chunks(train.x))
     steps = steps_per_epoch(config, data)
     sampler = make_sampler(config, data, seed, steps)
     mixing = make_mixing(config, data, seed)
+    strategy = make_strategy(config.devices)
+    with strategy.scope():
+        model, schedules = _compiled_model(config, data, sampler, mixing, steps)
+
+    state, best = folder / "state.npz", folder / "best.npz"
+    progress = {"history": []}
+    if has_state(state):
+        progress = load_state(state, training_variables(model))
+    first = len(progress["history"])
+    batches = training_batches(
+        train,
+        sampler,
+        config.batch_size,
+        make_augmenter(config, data, seed),
+        start_step=first * steps,
+        mixing=mixing,
+        substitutes=make_substitutes(config, data),
+    )
+    val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
+
+    predictor = model if config.devices == 1 else Predictor(model)
+
+    def validate():
+        scores, _ = evaluate(
+            predictor, val, data.task, data.class_names, minority, ignore_class=data.ignore_class
+        )
+        # Scores that the part does not define (no example of a class) are None.
+        return {name: scores[name] for name in SCORES if scores.get(name) is not None}
+
+    def indices_of(step):
+        return next(iter(sampler.batches(config.batch_size, step)))
+
+    check = FiniteCheck(indices_of, train.ids, folder)
+    callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
+    stopped = first and callback.is_over(first - 1)
+    if first < config.epochs and not stopped:
+        with ProgressBar(first, config.monitor) as bar, as_one_batch(model, strategy):
+            model.fit(
+                batches,
+                epochs=config.epochs,
+                initial_epoch=first,
+                steps_per_epoch=steps,
+                callbacks=[*schedules, check, callback, bar, *_tensorboard(folder)],
+                shuffle=False,  # The sampler has done it.
+                verbose=0,
+            )
+    last = plain_network(_snapshot(model))
+    epoch = load_state(best, model.variables)["epoch"]
+    chosen = plain_network(uncompiled_copy(model))
+    if config.method != "none":
+        _second_stage(config, data, chosen, steps, seed)
+        chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.
+    return chosen, last, progress["history"], epoch
+
+
+def _compiled_model(config, data, sampler, mixing, steps):
+    """The network with loss and optimizer, and the callbacks that change its loss in time."""
+    model = build_model(config, data)
+    model.adapt(chunks(data.parts["train"].x))
     schedule = None
     if config.schedule != "constant":
         draws = steps * config.batch_size
@@ -168,54 +212,7 @@ def train_network(config, data, folder, seed, minority):
         )
         schedules.append(show)
     compile_model(config, model, loss, loss_weights, steps * config.epochs)
-
-    state, best = folder / "state.npz", folder / "best.npz"
-    progress = {"history": []}
-    if has_state(state):
-        progress = load_state(state, training_variables(model))
-    first = len(progress["history"])
-    batches = training_batches(
-        train,
-        sampler,
-        config.batch_size,
-        make_augmenter(config, data, seed),
-        start_step=first * steps,
-        mixing=mixing,
-        substitutes=make_substitutes(config, data),
-    )
-    val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
-
-    def validate():
-        scores, _ = evaluate(
-            model, val, data.task, data.class_names, minority, ignore_class=data.ignore_class
-        )
-        # Scores that the part does not define (no example of a class) are None.
-        return {name: scores[name] for name in SCORES if scores.get(name) is not None}
-
-    def indices_of(step):
-        return next(iter(sampler.batches(config.batch_size, step)))
-
-    check = FiniteCheck(indices_of, train.ids, folder)
-    callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
-    stopped = first and callback.is_over(first - 1)
-    if first < config.epochs and not stopped:
-        with ProgressBar(first, config.monitor) as bar:
-            model.fit(
-                batches,
-                epochs=config.epochs,
-                initial_epoch=first,
-                steps_per_epoch=steps,
-                callbacks=[*schedules, check, callback, bar, *_tensorboard(folder)],
-                shuffle=False,  # The sampler has done it.
-                verbose=0,
-            )
-    last = plain_network(_snapshot(model))
-    epoch = load_state(best, model.variables)["epoch"]
-    chosen = plain_network(uncompiled_copy(model))
-    if config.method != "none":
-        _second_stage(config, data, chosen, steps, seed)
-        chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.
-    return chosen, last, progress["history"], epoch
+    return model, schedules
 
 
 def _second_stage(config, data, model, steps, seed):

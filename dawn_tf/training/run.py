@@ -17,6 +17,8 @@ from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
 from dawn_tf.training.checkpoints import has_state
 from dawn_tf.training.config import read_config
+from dawn_tf.training.data_facts import data_facts
+from dawn_tf.training.devices import make_strategy
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.made_examples import resample_for
 from dawn_tf.training.model_card import model_card
@@ -24,7 +26,7 @@ from dawn_tf.training.options import given_options
 from dawn_tf.training.provenance import current_commit, provenance
 from dawn_tf.training.scoring import check_calibration, score
 from dawn_tf.training.serving import post_processing_of, served_columns
-from dawn_tf.training.streams import label_names, make_sampler
+from dawn_tf.training.streams import label_names, label_prior, make_sampler
 from dawn_tf.training.summary import write_summary
 from dawn_tf.training.table_rivals import RIVALS
 from dawn_tf.training.table_run import train_rival
@@ -51,6 +53,7 @@ def train(config):
     run = pathlib.Path(config.out)
     if _is_finished(run, config):
         return read_json(run / "metrics.json")
+    make_strategy(config.devices)  # Before anything is computed.
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
@@ -89,6 +92,7 @@ def train(config):
         "epochs": [epoch + 1 for epoch in epochs],
         "epochs_run": [len(history) for history in histories],
     }
+    write_json(run / "history.json", histories)
     if config.learned_term_weights:
         learned = [history[epoch] for history, epoch in zip(histories, epochs, strict=True)]
         metrics["selection"]["term_weights"] = [
@@ -98,6 +102,7 @@ def train(config):
     metrics["bad_inputs"] = {"count": num_bad, **data.bad_inputs}
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
     metrics["run"] = provenance(best, seconds, commit)
+    metrics["data"] = data_facts(data)
     card = model_card(config, data, metrics, outputs["test"], minority)
     write_json(run / "model_card.json", card)
     with room_for(run):
@@ -144,8 +149,9 @@ def realised_sampling(config, data, epochs):
     """What the first network's stream drew in so many epochs, by class, for `metrics.json`.
 
     Gives `draws`, and by class `share` of the draws and the `fewest`, `mean` and `most` times that
-    one of its examples came; for masks an example's class is its rarest. `None` for rejection,
-    whose draws are random.
+    one of its examples came; for masks an example's class is its rarest. `label_shares` are those
+    of the drawn labels: of examples, or of pixels for masks. `None` for rejection, whose draws are
+    random.
     """
     if config.resampling == "rejection":
         return None
@@ -156,7 +162,11 @@ def realised_sampling(config, data, epochs):
     rows = zip(*(column.tolist() for column in columns), strict=True)
     keys = ("share", "fewest", "mean", "most")
     per_class = [dict(zip(keys, row, strict=True)) for row in rows]
-    return {"draws": draws, "per_class": dict(zip(label_names(data), per_class, strict=False))}
+    return {
+        "draws": draws,
+        "per_class": dict(zip(label_names(data), per_class, strict=False)),
+        "label_shares": label_prior(data, realised.shares).tolist(),
+    }
 
 
 def _is_finished(run, config):

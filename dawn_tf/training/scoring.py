@@ -25,7 +25,7 @@ def score(model, config, data, batch_size):
         batch_size: Examples at a time.
 
     Returns: scores of "val" and "test" with "calibration" and "decision", for `metrics.json`;
-    arrays by part.
+    arrays by part, with `groups` (numbers) where examples come in such.
     """
     options = {
         "task": data.task,
@@ -56,6 +56,8 @@ def score(model, config, data, batch_size):
             model, batches[part], decision=decision["value"], **options
         )
         add_shots(scores[part], data)
+        if data.parts[part].groups is not None:
+            outputs[part]["groups"] = np.unique(data.parts[part].groups, return_inverse=True)[1]
     return scores, outputs
 
 

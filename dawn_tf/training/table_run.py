@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from dawn_tf.evaluation import atomic, save_outputs, write_json
+from dawn_tf.training.data_facts import data_facts
 from dawn_tf.training.provenance import provenance
 from dawn_tf.training.scoring import score
 from dawn_tf.training.streams import label_names
@@ -46,6 +47,7 @@ def train_rival(config, data, resampled, run, commit):
     metrics["selection"] = {"monitor": config.monitor, "trees": rival.trees}
     metrics["sampling"] = _each_once(train, label_names(data))
     metrics["run"] = provenance(rival, seconds, commit)
+    metrics["data"] = data_facts(data)
     metrics["saved_model"] = None
     with atomic(run / "model.skops") as file:
         file.write(skops.dumps(rival.estimator))
@@ -64,4 +66,4 @@ def _each_once(train, class_names):
         name: {"share": share, "fewest": 1, "mean": 1.0, "most": 1}
         for name, share in zip(class_names, shares.tolist(), strict=True)
     }
-    return {"draws": len(train), "per_class": per_class}
+    return {"draws": len(train), "per_class": per_class, "label_shares": shares.tolist()}

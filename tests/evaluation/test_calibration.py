@@ -2,6 +2,7 @@ import numpy as np
 from sklearn.metrics import log_loss
 
 from dawn_tf.evaluation import Calibration
+from dawn_tf.evaluation.calibration import reliability_of_classes
 
 
 def some_case(n, num_classes):
@@ -78,3 +79,15 @@ def test_class_wise_error_is_that_of_a_loop_and_sees_a_rare_class():
                 gaps.append(inside.mean() * abs(p[inside].mean() - truth[inside].mean()))
         errors.append(sum(gaps))
     np.testing.assert_allclose(calibration.scores()["classwise_ece"], np.mean(errors))
+
+
+def test_reliability_of_single_classes_by_hand():
+    # Class 1: 0.5 and 0.52 in bin 7, 0.9 in bin 13; class 0: 0.5 and 0.48 in bin 7, 0.1 in bin 1.
+    p1 = np.array([0.5, 0.52, 0.9])
+    bins = reliability_of_classes(np.array([1, 0, 1]), np.stack([1 - p1, p1], 1))
+    filled = np.argwhere(bins["class_bin_count"])
+    np.testing.assert_array_equal(filled, [[0, 1], [0, 7], [1, 7], [1, 13]])
+    np.testing.assert_allclose(bins["class_bin_confidence"][1, [7, 13]], [0.51, 0.9])
+    np.testing.assert_allclose(bins["class_bin_frequency"][1, [7, 13]], [0.5, 1])
+    np.testing.assert_allclose(bins["class_bin_frequency"][0, [1, 7]], [0, 0.5])
+    assert np.isnan(bins["class_bin_frequency"][1, 0])

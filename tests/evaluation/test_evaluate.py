@@ -25,6 +25,7 @@ def test_classification_goes_through_softmax_and_keeps_its_outputs(as_dict):
     predictions = model(x)
     probabilities = softmax(predictions["output"] if as_dict else predictions)
     np.testing.assert_array_equal(outputs["y_true"], y)
+    np.testing.assert_array_equal(outputs["y_pred"], probabilities.argmax(-1))
     np.testing.assert_allclose(outputs["probabilities"], probabilities, rtol=1e-4)
     want = classification_scores(y, probabilities, ["a", "b", "c"], [2])
     assert scores["confusion_matrix"] == want["confusion_matrix"]

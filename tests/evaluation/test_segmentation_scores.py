@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score, jaccard_score
 
 from dawn_tf.evaluation import SegmentationScorer
+from dawn_tf.evaluation.calibration import reliability_of_classes
 from dawn_tf.evaluation.segmentation_scores import histogram_curve
 
 VOID = 255
@@ -78,6 +79,14 @@ def test_image_scores_equal_loops():
     assert np.isnan(outputs["iou"][3]).all()  # The all-void image.
     np.testing.assert_allclose(outputs["iou"][[0, 1, 2, 4]].ravel(), iou)
     np.testing.assert_allclose(outputs["dice"][[0, 1, 2, 4]].ravel(), dice)
+    assert outputs["matrices"].shape == (5, 4, 4) and not outputs["matrices"][3].any()
+    np.testing.assert_array_equal(outputs["matrices"].sum(0), scores["confusion_matrix"])
+    keep = masks != VOID
+    bins = reliability_of_classes(masks[keep], probabilities[keep])
+    np.testing.assert_array_equal(outputs["class_bin_count"], bins["class_bin_count"])
+    for key in ("class_bin_confidence", "class_bin_frequency"):
+        np.testing.assert_allclose(outputs[key], bins[key], atol=1e-5)
+    assert outputs["matrices"][0, 1, 2] == ((masks[0] == 1) & (predicted[0] == 2)).sum()
     np.testing.assert_allclose(
         scores["per_class"]["b"]["iou_per_image"], np.mean(np.reshape(iou, (-1, 3))[:, 1])
     )

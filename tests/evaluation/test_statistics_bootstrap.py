@@ -12,6 +12,7 @@ from dawn_tf.evaluation.statistics import (
     mean_recall,
     score_interval,
     seeds_interval,
+    seeds_test,
 )
 
 MACRO_F1 = SCORES["macro_f1"]
@@ -269,3 +270,29 @@ def test_what_cannot_be_resampled_is_refused():
         ConfusionSample.from_matrices(np.ones((3, 3)))
     with pytest.raises(ValueError, match="at least 2 examples"):
         ConfusionSample.from_labels([0], [0], 2)
+
+
+def test_seeds_test_is_what_seeds_interval_shows():
+    rng = np.random.default_rng(0)
+    d, drawn = np.array([0.02, 0.05, 0.01]), rng.normal(0.03, 0.012, 500)
+    of_seeds, of_examples = d.var(ddof=1) / 3, drawn.var(ddof=1)
+    freedom = (of_seeds + of_examples) ** 2 / (of_seeds**2 / 2)
+    outcome = seeds_test(d, np.append(drawn, np.nan))
+    assert outcome.statistic == pytest.approx(d.mean() / np.sqrt(of_seeds + of_examples))
+    assert outcome.p_value == pytest.approx(2 * stats.t.sf(outcome.statistic, freedom))
+    assert outcome.n == 3 and outcome.floor == 0
+    # Nothing varies: level, or always apart.
+    assert seeds_test(np.zeros(3), np.zeros(9)).p_value == 1
+    assert seeds_test(np.ones(3), np.ones(9)).p_value == 0
+
+
+def test_seeds_test_and_interval_agree_about_zero():
+    y = np.arange(60) % 2
+    predicted = [(y + (np.arange(60) % k == 0)) % 2 for k in (2, 3, 4, 9)]
+    sample = ConfusionSample.from_labels(y, predicted, 2)
+    totals = np.concatenate(list(sample.resamples(500, np.random.default_rng(0))))
+    drawn, values = SCORES["accuracy"](totals), SCORES["accuracy"](sample.total())
+    outcome = seeds_test(values[:2] - values[2:], (drawn[:, :2] - drawn[:, 2:]).mean(1))
+    # The interval at level 1 - p ends at 0.
+    interval = seeds_interval(SCORES["accuracy"], sample, True, 1 - outcome.p_value, 500)
+    assert interval.high == pytest.approx(0, abs=1e-9)

@@ -108,6 +108,8 @@ def test_what_was_drawn_is_counted(digits):
         list(make_sampler(CONFIG, digits, 0, steps).batches(20).take(3 * steps).as_numpy_iterator())
     )
     times = np.bincount(drawn, minlength=len(labels))
+    shares = np.bincount(labels[drawn], minlength=10) / len(drawn)
+    np.testing.assert_allclose(out["label_shares"], shares)
     for c, row in enumerate(out["per_class"].values()):
         own = times[labels == c]
         assert row["share"] == pytest.approx(own.sum() / out["draws"])

@@ -9,6 +9,7 @@ from dawn_tf.evaluation.statistics.bootstrap import (
     example_interval,
     score_interval,
     seeds_interval,
+    seeds_test,
 )
 from dawn_tf.evaluation.statistics.comparison import compare
 from dawn_tf.evaluation.statistics.confusion_sample import ConfusionSample
@@ -51,6 +52,7 @@ __all__ = [
     "rank_groups",
     "score_interval",
     "seeds_interval",
+    "seeds_test",
     "sign_flip_test",
     "summarize",
     "wilcoxon",

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.stats import bootstrap, norm, t
 
-from dawn_tf.evaluation.statistics.outcome import Interval
+from dawn_tf.evaluation.statistics.inputs import scores
+from dawn_tf.evaluation.statistics.outcome import Interval, Outcome
 
 METHODS = ("bca", "percentile")
 
@@ -85,6 +86,38 @@ def seeds_interval(score, sample, paired=False, confidence=0.95, resamples=1000,
     values = by_seed(sample.total()[None])[0]
     rng = np.random.default_rng(seed)
     means = np.concatenate([by_seed(m).mean(1) for m in sample.resamples(resamples, rng)])
+    variance, freedom = _seeds_and_examples(values, means)
+    half = t.ppf((1 + confidence) / 2, freedom) * np.sqrt(variance)
+    mean = values.mean(0)
+    return Interval(*(_plain(v) for v in (mean, mean - half, mean + half)))
+
+
+def seeds_test(differences, resampled):
+    """Whether two methods differ, for new seeds and new test examples: the test that belongs to
+    `seeds_interval(paired=True)`.
+
+    `t = mean(d) / sqrt(v_seeds + v_examples)`, degrees of freedom as there.
+
+    Args:
+        differences: Score of one method less that of the other, for each seed, `(n,)`, n at least
+            2; one test part for all.
+        resampled: Their mean on each resampled test set, `(resamples,)`; NaN, where a resample
+            lacks what the score needs, is left out.
+
+    Returns: an `Outcome`.
+    """
+    d, drawn = scores(differences), np.asarray(resampled, "float64")
+    name = "paired test over seeds and test examples"
+    variance, freedom = _seeds_and_examples(d, drawn[np.isfinite(drawn)])
+    if not d.any():
+        return Outcome(name, 0.0, 1.0, len(d))
+    statistic = np.divide(d.mean(), np.sqrt(variance), out=np.full((), np.inf), where=variance > 0)
+    return Outcome(name, float(statistic), float(2 * t.sf(abs(statistic), freedom)), len(d))
+
+
+def _seeds_and_examples(values, means):
+    """Variance of the mean of `values (seeds, ...)` over seeds and examples; degrees of freedom."""
+    seeds = len(values)
     of_seeds = values.var(0, ddof=1) / seeds
     both = of_seeds + means.var(0, ddof=1)
     freedom = np.divide(
@@ -93,9 +126,7 @@ def seeds_interval(score, sample, paired=False, confidence=0.95, resamples=1000,
         out=np.full(np.shape(both), np.inf),
         where=of_seeds > 0,
     )
-    half = t.ppf((1 + confidence) / 2, freedom) * np.sqrt(both)
-    mean = values.mean(0)
-    return Interval(*(_plain(v) for v in (mean, mean - half, mean + half)))
+    return both, freedom
 
 
 def example_interval(

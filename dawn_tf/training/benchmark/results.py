@@ -1,10 +1,11 @@
-import json
 import threading
 
 import filelock
 import numpy as np
 
-from dawn_tf.evaluation import atomic, read_json
+from dawn_tf.evaluation import atomic, read_json, read_lines, write_lines
+
+_OF_METRICS = ("run", "data", "selection", "decision", "sampling", "val", "test")
 
 
 class Results:
@@ -37,8 +38,10 @@ class Results:
             "seed": cell.seed,
             "config": {k: v for k, v in config.items() if k not in ("data_dir", "out")},
             **outcome,
-            **{k: metrics[k] for k in ("run", "selection", "decision", "val", "test")},
+            **{k: metrics[k] for k in _OF_METRICS},
         }
+        if (folder / "history.json").exists():
+            row["history"] = _curves(read_json(folder / "history.json"))
         if "last_epoch" in metrics:
             row["last_epoch"] = {"test": _headline(metrics["last_epoch"]["test"])}
         with self._lock:
@@ -48,36 +51,6 @@ class Results:
                     np.savez_compressed(file, **{k: _small(v) for k, v in arrays.items()})
             self.lines[cell.name] = row
             write_lines(self.path, self.lines.values())
-
-
-def read_lines(path, fields):
-    """The objects of a `.jsonl` file, none if there is no file.
-
-    Raises:
-        ValueError: naming the first line that is no object with `fields`.
-    """
-    if not path.exists():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or not all(field in row for field in fields):
-            raise ValueError(
-                f"Expected a JSON object with {', '.join(fields)} in every line of {path}. "
-                f"Received: line {number}, {line[:60]!r}. Remove that line: what it was about "
-                "runs again."
-            )
-        rows.append(row)
-    return rows
-
-
-def write_lines(path, rows):
-    """Writes a `.jsonl` file, atomically."""
-    with atomic(path) as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def alone(folder, grid):
@@ -99,6 +72,12 @@ def alone(folder, grid):
 
 def _headline(scores):
     return {k: v for k, v in scores.items() if isinstance(v, (int, float))}
+
+
+def _curves(histories):
+    """What the first network logged, by name, to four digits."""
+    names = [name for name in histories[0][0] if name != "epoch"] if histories else []
+    return {name: [float(f"{row[name]:.4g}") for row in histories[0]] for name in names}
 
 
 def _small(array):

@@ -30,6 +30,7 @@ def test_a_finished_run_becomes_a_line_and_a_file(tmp_path, finished_run):
         and row["config"] == {"epochs": 3}
     )
     assert row["last_epoch"] == {"test": {"macro_f1": 0.5}}
+    assert row["history"] == {"loss": [0.6667, 0.5]}
     with np.load(tmp_path / "g" / f"{cell.name}.npz") as arrays:
         assert arrays["probabilities"].dtype == "float16"
         np.testing.assert_array_equal(arrays["probabilities"], [[0.25, 0.75]])
