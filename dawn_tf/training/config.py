@@ -142,6 +142,9 @@ class TrainConfig:
         "auto", "compile with XLA; auto: on a GPU, not on a CPU", choices=("auto", "on", "off")
     )
     seed: int = _field(0, "seed of split, initial weights, order and augmentation")
+    scores_only: bool = _field(
+        False, "no model files, SavedModel, figures or report; without it, these later"
+    )
     out: str | None = _field(None, "run folder; default: runs/<what the run is>")
 
     def resolved(self):
@@ -308,6 +311,7 @@ _OF_RIVALS = (
     "decision",
     "seed",
     "out",
+    "scores_only",
 )
 _AT_LEAST_1 = (
     "epochs",

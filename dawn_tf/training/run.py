@@ -1,7 +1,5 @@
 """A whole run: data, networks, scores, report, SavedModel, in one folder that can be resumed."""
 
-import dataclasses
-import json
 import pathlib
 import shutil
 import time
@@ -15,8 +13,6 @@ from dawn_tf.evaluation import read_json, room_for, save_outputs, write_json
 from dawn_tf.export import export_saved_model
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import AveragedNetworks
-from dawn_tf.training.checkpoints import has_state
-from dawn_tf.training.config import read_config
 from dawn_tf.training.data_facts import data_facts
 from dawn_tf.training.devices import make_strategy
 from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
@@ -24,15 +20,13 @@ from dawn_tf.training.made_examples import resample_for
 from dawn_tf.training.model_card import model_card
 from dawn_tf.training.options import given_options
 from dawn_tf.training.provenance import current_commit, provenance
+from dawn_tf.training.run_folder import begin, is_finished
 from dawn_tf.training.scoring import check_calibration, score
 from dawn_tf.training.serving import post_processing_of, served_columns
 from dawn_tf.training.streams import label_names, label_prior, make_sampler
 from dawn_tf.training.summary import write_summary
 from dawn_tf.training.table_rivals import RIVALS
 from dawn_tf.training.table_run import train_rival
-
-# Fields that change neither the weights nor the scores of a run.
-_INCIDENTAL = ("data_dir", "download", "in_memory", "on_bad_input", "out")
 
 
 @reading_errors()
@@ -51,7 +45,7 @@ def train(config):
     config.check()
     config = config.resolved()
     run = pathlib.Path(config.out)
-    if _is_finished(run, config):
+    if is_finished(run, config):
         return read_json(run / "metrics.json")
     make_strategy(config.devices)  # Before anything is computed.
     keras.utils.set_random_seed(config.seed)
@@ -70,8 +64,7 @@ def train(config):
     resampled = resample_for(config, data, run)
     if config.model in RIVALS:
         return train_rival(config, data, resampled, run, commit)
-    run.mkdir(parents=True, exist_ok=True)
-    write_json(run / "config.json", dataclasses.asdict(config))
+    begin(run, config)
 
     minority = minority_classes(data.class_counts)
     started = time.monotonic()
@@ -103,24 +96,10 @@ def train(config):
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
     metrics["run"] = provenance(best, seconds, commit)
     metrics["data"] = data_facts(data)
-    card = model_card(config, data, metrics, outputs["test"], minority)
-    write_json(run / "model_card.json", card)
-    with room_for(run):
-        _save_model(best, run / "model.keras")
-        if data.encoder is not None:
-            (run / "encoder.json").write_text(data.encoder.to_json())
-        # A run killed while it wrote its end writes the end again, not a second version.
-        shutil.rmtree(run / "saved_models", ignore_errors=True)
-        version = export_saved_model(
-            best,
-            run / "saved_models",
-            config.model_name(),
-            post_processing_of(metrics),
-            served_columns(config, data.feature_names, data.encoder),
-            card=card,
-        )
-    metrics["saved_model"] = str(version.relative_to(run))
-    write_summary(run, config, data, trained[0][0], metrics, outputs["test"], histories)
+    metrics["saved_model"] = None
+    if not config.scores_only:
+        metrics["saved_model"] = _write_models(run, best, config, data, metrics, outputs["test"])
+        write_summary(run, config, data, trained[0][0], metrics, outputs["test"], histories)
     # Last: a run folder with metrics.json is a finished run.
     write_json(run / "metrics.json", metrics)
     return metrics
@@ -169,24 +148,25 @@ def realised_sampling(config, data, epochs):
     }
 
 
-def _is_finished(run, config):
-    """Whether `run` holds this run's end; raises if it holds epochs of another run."""
-    begun = has_state(run / "network_0" / "state.npz") or (run / "metrics.json").exists()
-    if not (run / "config.json").exists() or not begun:
-        return False
-    former = dataclasses.asdict(read_config(run / "config.json"))
-    wanted = json.loads(json.dumps(dataclasses.asdict(config)))
-    changed = [
-        f"{name}={former.get(name)} (now {wanted[name]})"
-        for name in wanted
-        if name not in _INCIDENTAL and former.get(name) != wanted[name]
-    ]
-    if changed:
-        raise ValueError(
-            f"Expected {run} to hold this run or none. Received: one with {', '.join(changed)}. "
-            "Give another folder (--out), or remove that one."
+def _write_models(run, model, config, data, metrics, outputs):
+    """Writes model card, model file and SavedModel; returns the latter's path in the run folder."""
+    card = model_card(config, data, metrics, outputs, minority_classes(data.class_counts))
+    write_json(run / "model_card.json", card)
+    with room_for(run):
+        _save_model(model, run / "model.keras")
+        if data.encoder is not None:
+            (run / "encoder.json").write_text(data.encoder.to_json())
+        # A run killed while it wrote its end writes the end again, not a second version.
+        shutil.rmtree(run / "saved_models", ignore_errors=True)
+        version = export_saved_model(
+            model,
+            run / "saved_models",
+            config.model_name(),
+            post_processing_of(metrics),
+            served_columns(config, data.feature_names, data.encoder),
+            card=card,
         )
-    return (run / "metrics.json").exists()
+    return str(version.relative_to(run))
 
 
 def _save_model(model, path):

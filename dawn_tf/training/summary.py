@@ -38,6 +38,8 @@ def print_summary(config, metrics):
         console.print(_calibration(metrics))
     console.print(_decision(metrics["decision"]))
     print_bad_inputs(metrics.get("bad_inputs", {}))  # Rivals for rows have none.
+    if config.scores_only:
+        return
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
     if metrics["saved_model"]:
         console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)

@@ -1,6 +1,5 @@
 """A run without a network: a rival for rows, in the same folder as other runs."""
 
-import dataclasses
 import time
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from dawn_tf.evaluation import atomic, save_outputs, write_json
 from dawn_tf.training.data_facts import data_facts
 from dawn_tf.training.provenance import provenance
+from dawn_tf.training.run_folder import begin
 from dawn_tf.training.scoring import score
 from dawn_tf.training.streams import label_names
 from dawn_tf.training.summary import write_summary
@@ -39,8 +39,7 @@ def train_rival(config, data, resampled, run, commit):
     train = resampled.parts["train"]
     rival = fit_rival(config.model, train, data.parts["val"], config.seed)
     seconds = time.monotonic() - started
-    run.mkdir(parents=True, exist_ok=True)
-    write_json(run / "config.json", dataclasses.asdict(config))
+    begin(run, config)
     metrics, outputs = score(rival, config, data, _BATCH)
     for part, arrays in outputs.items():
         save_outputs(run / f"outputs_{part}.npz", **arrays)
@@ -49,11 +48,12 @@ def train_rival(config, data, resampled, run, commit):
     metrics["run"] = provenance(rival, seconds, commit)
     metrics["data"] = data_facts(data)
     metrics["saved_model"] = None
-    with atomic(run / "model.skops") as file:
-        file.write(skops.dumps(rival.estimator))
-    if data.encoder is not None:
-        (run / "encoder.json").write_text(data.encoder.to_json())
-    write_summary(run, config, data, None, metrics, outputs["test"], [])
+    if not config.scores_only:
+        with atomic(run / "model.skops") as file:
+            file.write(skops.dumps(rival.estimator))
+        if data.encoder is not None:
+            (run / "encoder.json").write_text(data.encoder.to_json())
+        write_summary(run, config, data, None, metrics, outputs["test"], [])
     # Last: a run folder with metrics.json is a finished run.
     write_json(run / "metrics.json", metrics)
     return metrics

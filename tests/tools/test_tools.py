@@ -163,6 +163,20 @@ def test_the_same_seed_gives_the_same_scores(finished, tmp_path):
 
 
 @pytest.mark.slow
+def test_scores_only_gives_the_same_scores_and_later_the_model(finished, tmp_path):
+    out = tmp_path / "run"
+    finish(train(out, "--scores_only"))
+    assert not {"model.keras", "saved_models", "figures", "report.html"} & set(os.listdir(out))
+    metrics = json.loads((out / "metrics.json").read_text())
+    want = json.loads((finished / "metrics.json").read_text())
+    assert metrics["test"] == want["test"] and metrics["saved_model"] is None
+    finish(train(out))
+    assert {"model.keras", "saved_models", "figures", "report.html"} <= set(os.listdir(out))
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["test"] == want["test"] and metrics["saved_model"] == want["saved_model"]
+
+
+@pytest.mark.slow
 def test_a_finished_run_leaves_its_whole_folder(finished):
     metrics = json.loads((finished / "metrics.json").read_text())
     keys = {"accuracy", "macro_f1", "balanced_accuracy", "pr_auc", "minority_recall", "per_class"}

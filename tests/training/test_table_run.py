@@ -77,6 +77,19 @@ def test_a_rival_leaves_the_folder_of_a_run(name, config):
     assert (metrics["selection"]["trees"] is not None) == boosted
 
 
+def test_scores_only_leaves_no_model_until_it_is_asked_for(config):
+    scores = train(dataclasses.replace(config, model="logistic_regression", scores_only=True))
+    run = pathlib.Path(config.out)
+    kept = {"config.json", "metrics.json", "outputs_train.npz", "outputs_val.npz"}
+    assert {path.name for path in run.iterdir()} <= kept | {"outputs_test.npz"}
+    whole = train(dataclasses.replace(config, model="logistic_regression"))
+    assert (run / "model.skops").exists() and (run / "report.html").exists()
+    assert whole["test"] == scores["test"]
+    # What is there is not removed again.
+    train(dataclasses.replace(config, model="logistic_regression", scores_only=True))
+    assert (run / "model.skops").exists()
+
+
 def test_the_same_command_again_fits_nothing_and_another_is_refused(config, monkeypatch):
     config = dataclasses.replace(config, model="logistic_regression")
     first = train(config)

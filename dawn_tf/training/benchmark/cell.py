@@ -29,13 +29,14 @@ class CellFailed(Exception):
         self.lines = lines
 
 
-def run_cell(cell, folder, data_dir, stop):
+def run_cell(cell, folder, data_dir, keep_models, stop):
     """Trains one cell.
 
     Args:
         cell: `Cell`.
         folder: Run folder; what an earlier attempt left there is gone on with.
         data_dir: Folder with the data, or `None`.
+        keep_models: Whether the folder gets the files that `--scores_only` leaves out.
         stop: True if the run should end; asked while it lasts.
 
     Returns: `{"seconds", "attempts", "peak_memory_mb", "machine"}`: seconds and attempts with
@@ -48,7 +49,7 @@ def run_cell(cell, folder, data_dir, stop):
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a") as log, _spent(folder) as spent:
         process = subprocess.Popen(
-            _command(cell, folder, data_dir),
+            _command(cell, folder, data_dir, keep_models),
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches the benchmark alone, which ends the run.
@@ -76,10 +77,11 @@ def run_cell(cell, folder, data_dir, stop):
     }
 
 
-def _command(cell, folder, data_dir):
+def _command(cell, folder, data_dir, keep_models):
     script = pathlib.Path(__file__).parents[3] / "tools" / "train.py"
     command = [sys.executable, str(script), "--seed", str(cell.seed), "--out", str(folder)]
     command += [part for key, value in cell.flags.items() for part in _flag(key, value)]
+    command += [] if keep_models else ["--scores_only"]
     return command + (["--data_dir", data_dir] if data_dir else [])
 
 

@@ -26,6 +26,9 @@ class BenchmarkConfig:
     results: str = dataclasses.field(
         default="results", metadata={"help": "folder of the results, <grid>.jsonl and <grid>/"}
     )
+    keep_models: bool = dataclasses.field(
+        default=False, metadata={"help": "run folders with model, SavedModel, figures, report"}
+    )
 
 
 def run_grid(config):
@@ -66,7 +69,9 @@ def _run_missing(config, grid, cells, results, stop):
             return
         folder = pathlib.Path(config.runs) / grid / f"{cell.name}-{cell.key}"
         try:
-            results.add(cell, folder, run_cell(cell, folder, config.data_dir, stop))
+            results.add(
+                cell, folder, run_cell(cell, folder, config.data_dir, config.keep_models, stop)
+            )
         except Stopped:
             return
         except CellFailed as error:

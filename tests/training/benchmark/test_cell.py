@@ -17,7 +17,7 @@ def runs(monkeypatch, tmp_path):
 
     def run(code, stop=False):
         monkeypatch.setattr(cell, "_command", lambda *_: [sys.executable, "-c", code])
-        return cell.run_cell(CELL, tmp_path / "run", None, stop)
+        return cell.run_cell(CELL, tmp_path / "run", None, False, stop)
 
     return run
 

@@ -105,7 +105,7 @@ def fake_runs(monkeypatch, finished_run):
     """Cells that take no time; those in the set it gives fail."""
     failing, ran = set(), []
 
-    def run_cell(cell, folder, data_dir, stop):
+    def run_cell(cell, folder, data_dir, keep_models, stop):
         ran.append(cell.name)
         if cell.name in failing:
             raise CellFailed(["first line", "last line"])
