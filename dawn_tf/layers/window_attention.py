@@ -91,7 +91,9 @@ class WindowAttention(layers.Layer):
             scores = ops.reshape(scores, (-1, windows, self.num_heads, count, count))
             scores = scores + ops.cast(self.mask[:, None], scores.dtype)
             scores = ops.reshape(scores, (-1, self.num_heads, count, count))
-        out = ops.transpose(ops.matmul(ops.softmax(scores, axis=-1), v), (0, 2, 1, 3))
+        # Over one place a softmax is 1 and its gradient 0; Keras would warn of it.
+        weights = ops.softmax(scores, axis=-1) if count > 1 else ops.exp(scores - scores)
+        out = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
         return self.projection(ops.reshape(out, (-1, count, channels)))
 
     def _blocked_pairs(self, height, width):

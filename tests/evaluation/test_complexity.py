@@ -1,3 +1,6 @@
+import json
+import pathlib
+
 import keras
 
 from dawn_tf import models
@@ -24,3 +27,18 @@ def test_measures_of_a_small_network():
     assert row["parameters"] == models.build("mlp", 2, (4,), width=8).count_params()
     assert set(row["latency_ms"]) == {1, 3} and min(row["latency_ms"].values()) > 0
     assert row["flops"] > 0 and row["peak_memory_mb"] >= 0
+
+
+def test_the_table_in_the_docs_is_what_was_measured():
+    root = pathlib.Path(__file__).parents[2]
+    rows = json.loads((root / "results" / "complexity.json").read_text())
+    lines = (root / "docs" / "network.md").read_text().splitlines()
+    for name, row in rows.items():
+        (line,) = [line for line in lines if f"| `{name}` |" in line]
+        batches = (row["latency_ms"][batch] for batch in ("1", "16"))
+        assert line.split("|")[3:-1] == [
+            f" {row['parameters'] / 1e6:.2f} ",
+            f" {row['flops'] / 1e9:.1f} ",
+            *(f" {milliseconds:,.0f} " for milliseconds in batches),
+            f" {row['peak_memory_mb']:,.0f} ",
+        ]

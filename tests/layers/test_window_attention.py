@@ -46,7 +46,7 @@ def reference(x, layer, window, shift):
 
 
 @pytest.mark.parametrize("shift", [False, True])
-@pytest.mark.parametrize("size", [(6, 6), (7, 5), (2, 8)])
+@pytest.mark.parametrize("size", [(6, 6), (7, 5), (2, 8), (1, 1)])
 def test_windows_against_a_loop_over_places(size, shift):
     rng = np.random.default_rng(0)
     layer = WindowAttention(num_heads=2, window=3, shift=shift)
