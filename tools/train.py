@@ -20,7 +20,9 @@ from dawn_tf.training.summary import print_summary  # noqa: E402
 
 def main(argv=None):
     config = parse(TrainConfig, argv, __doc__, PRESETS)
-    print_summary(config.resolved(), train(config))
+    metrics = train(config)
+    if metrics is not None:  # Else it is one of several processes, of which the first says it.
+        print_summary(config.resolved(), metrics)
 
 
 if __name__ == "__main__":

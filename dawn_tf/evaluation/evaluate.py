@@ -59,7 +59,7 @@ def evaluate(
 def predict(model, batches, from_logits=True):
     """Yields `(labels, probabilities)` of each batch as numpy arrays."""
     for x, y in batches:
-        predictions = model.predict_on_batch(x)
+        predictions = model.predict_on_batch(np.asarray(x))  # Of TensorFlow on any backend.
         if isinstance(predictions, dict):
             predictions = predictions["output"]
         predictions = np.asarray(predictions, "float32")

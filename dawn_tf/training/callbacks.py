@@ -19,9 +19,10 @@ class EpochEnd(keras.callbacks.Callback):
         monitor: Key of the score that decides, higher is better.
         patience: Epochs without a better score before stopping.
         progress: `{"history": [...]}` of a resumed run; continued in place.
+        writes: Whether this process is the one that writes the files.
     """
 
-    def __init__(self, validate, state_path, best_path, monitor, patience, progress):
+    def __init__(self, validate, state_path, best_path, monitor, patience, progress, writes=True):
         super().__init__()
         self.validate = validate
         self.state_path = state_path
@@ -29,6 +30,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.monitor = monitor
         self.patience = patience
         self.progress = progress
+        self.writes = writes
 
     def on_epoch_end(self, epoch, logs):
         history = self.progress["history"]
@@ -40,12 +42,13 @@ class EpochEnd(keras.callbacks.Callback):
                     f"Received: monitor={self.monitor!r}."
                 )
             best = max((row[f"val_{self.monitor}"] for row in history), default=-1.0)
-            if scores[self.monitor] > best:
+            if scores[self.monitor] > best and self.writes:
                 save_state(self.best_path, self.model.variables, {"epoch": epoch})
         # Later callbacks (progress bar, TensorBoard) show these beside the loss.
         logs.update({f"val_{name}": value for name, value in scores.items()})
         history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
-        save_state(self.state_path, training_variables(self.model), self.progress)
+        if self.writes:
+            save_state(self.state_path, training_variables(self.model), self.progress)
         self.model.stop_training = self.is_over(epoch)
 
     def is_over(self, epoch):
@@ -71,6 +74,9 @@ def averaged_weights(model):
         return
     current = [np.asarray(weight) for weight in model.trainable_variables]
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    for weight in model.trainable_variables:
+        # On JAX it now is the average's own array, which a step may give away.
+        weight.assign(np.array(weight))
     try:
         yield
     finally:

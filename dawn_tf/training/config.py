@@ -138,6 +138,9 @@ class TrainConfig:
     precision: str = _field("float32", "computation", choices=("float32", "mixed_bfloat16"))
     accumulate: int = _field(1, "batches whose gradients make one update together")
     devices: int = _field(1, "devices of this machine that share each batch")
+    processes: int = _field(1, "processes that share each batch, here or elsewhere; Keras on JAX")
+    process: int = _field(0, "number of this one of the processes, from 0")
+    coordinator: str | None = _field(None, "host:port at which process 0 gathers the others")
     xla: str = _field(
         "auto", "compile with XLA; auto: on a GPU, not on a CPU", choices=("auto", "on", "off")
     )
@@ -236,10 +239,23 @@ class TrainConfig:
                 f"tf.distribute cannot do together. Received: devices={self.devices}, "
                 f"xla={self.xla!r}, accumulate={self.accumulate}. Leave the others out."
             )
-        if self.batch_size is not None and self.batch_size % self.devices:
+        if self.devices > 1 and self.processes > 1:
             raise ValueError(
-                "Expected a batch_size that the devices share evenly. Received: "
-                f"batch_size={self.batch_size}, devices={self.devices}. Choose a multiple."
+                "Expected several devices or several processes. Received: "
+                f"devices={self.devices}, processes={self.processes}. A process on JAX uses all "
+                "devices that it sees; leave --devices out."
+            )
+        parts = self.devices * self.processes
+        if self.batch_size is not None and self.batch_size % parts:
+            raise ValueError(
+                "Expected a batch_size that devices or processes share evenly. Received: "
+                f"batch_size={self.batch_size} for {parts}. Choose a multiple."
+            )
+        if not 0 <= self.process < self.processes or bool(self.coordinator) != (self.processes > 1):
+            raise ValueError(
+                "Expected --process K --processes N --coordinator HOST:PORT with 0 <= K < N, or "
+                f"none of them. Received: process={self.process}, processes={self.processes}, "
+                f"coordinator={self.coordinator!r}. Start N processes, each with its own K."
             )
         if self.model in RIVALS:
             _check_rival(self)
@@ -322,6 +338,7 @@ _AT_LEAST_1 = (
     "generator_steps",
     "accumulate",
     "devices",
+    "processes",
 )
 
 _COMMON = {

@@ -30,13 +30,15 @@ class FiniteCheck(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         # One is enough: the gradients are clipped by their common norm, so if any is not finite,
         # none is.
-        self.weight = min(self.model.trainable_variables, key=lambda v: math.prod(v.shape))
+        sizes = [math.prod(variable.shape) for variable in self.model.trainable_variables]
+        self.smallest = sizes.index(min(sizes))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs):
-        if math.isfinite(logs["loss"]) and np.isfinite(np.asarray(self.weight)).all():
+        weight = self.model.trainable_variables[self.smallest]
+        if math.isfinite(logs["loss"]) and np.isfinite(np.asarray(weight)).all():
             return
         indices = np.asarray(self.indices_of(self.epoch * self.params["steps"] + batch))
         path = self.folder / "not_finite.json"

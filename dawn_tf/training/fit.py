@@ -1,5 +1,6 @@
 """From a config to a trained network: model, loss, data, optimizer, `model.fit`."""
 
+import functools
 import math
 
 import keras
@@ -21,6 +22,7 @@ from dawn_tf.training.finite_check import FiniteCheck
 from dawn_tf.training.learned_terms import learn_terms, plain_network
 from dawn_tf.training.matching import matching_arguments
 from dawn_tf.training.optimizer import make_optimizer
+from dawn_tf.training.processes import FirstValidates, by_itself, wait_for_all
 from dawn_tf.training.progress import ProgressBar
 from dawn_tf.training.recipes import make_loss, uses_auxiliary
 from dawn_tf.training.scheduled_prior import ScheduledPrior
@@ -103,11 +105,16 @@ def compile_model(config, model, loss, loss_weights, steps):
         optimizer,
         loss,
         loss_weights,
-        jit_compile={"on": True, "off": False}.get(
-            config.xla, config.devices == 1 and bool(tf.config.list_physical_devices("GPU"))
-        ),
+        jit_compile={"on": True, "off": False, "auto": _gains_from_xla(config)}[config.xla],
     )
     optimizer.build(model.trainable_variables)
+
+
+def _gains_from_xla(config):
+    """Whether to compile steps by XLA where the user has not said: on JAX, and on a GPU."""
+    if keras.backend.backend() == "jax":
+        return True
+    return config.devices == 1 and bool(tf.config.list_physical_devices("GPU"))
 
 
 def train_network(config, data, folder, seed, minority):
@@ -122,13 +129,16 @@ def train_network(config, data, folder, seed, minority):
 
     Returns:
         `(best, last, history, epoch)`: the model at its best epoch and as it ended (both with
-        averaged weights, uncompiled), one dict of scores an epoch, and which was the best.
+        averaged weights, uncompiled), one dict of scores an epoch, and which was the best. `None`
+        in another process than the first.
     """
     keras.utils.set_random_seed(seed)
     train = data.parts["train"]
     steps = steps_per_epoch(config, data)
-    sampler = make_sampler(config, data, seed, steps)
-    mixing = make_mixing(config, data, seed)
+    reader = config.process, config.processes
+    batch_size = config.batch_size // config.processes
+    sampler = make_sampler(config, data, seed, steps, *reader)
+    mixing = make_mixing(config, data, seed, *reader)
     strategy = make_strategy(config.devices)
     with strategy.scope():
         model, schedules = _compiled_model(config, data, sampler, mixing, steps)
@@ -141,7 +151,7 @@ def train_network(config, data, folder, seed, minority):
     batches = training_batches(
         train,
         sampler,
-        config.batch_size,
+        batch_size,
         make_augmenter(config, data, seed),
         start_step=first * steps,
         mixing=mixing,
@@ -149,38 +159,52 @@ def train_network(config, data, folder, seed, minority):
     )
     val = evaluation_batches(data.parts["val"], max(config.batch_size, 64))
 
-    predictor = model if config.devices == 1 else Predictor(model)
-
-    def validate():
+    def scores_of(predictor):
         scores, _ = evaluate(
             predictor, val, data.task, data.class_names, minority, ignore_class=data.ignore_class
         )
         # Scores that the part does not define (no example of a class) are None.
         return {name: scores[name] for name in SCORES if scores.get(name) is not None}
 
+    if config.processes > 1:
+        validate = FirstValidates(scores_of, model, uncompiled_copy, config.process, SCORES)
+    else:
+        predictor = model if config.devices == 1 else Predictor(model)
+        validate = functools.partial(scores_of, predictor)
+
     def indices_of(step):
-        return next(iter(sampler.batches(config.batch_size, step)))
+        return next(iter(sampler.batches(batch_size, step)))
 
     check = FiniteCheck(indices_of, train.ids, folder)
-    callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress)
+    is_first = config.process == 0
+    callback = EpochEnd(validate, state, best, config.monitor, config.patience, progress, is_first)
     stopped = first and callback.is_over(first - 1)
     if first < config.epochs and not stopped:
         with ProgressBar(first, config.monitor) as bar, as_one_batch(model, strategy):
+            shown = [bar, *_tensorboard(folder)] if is_first else []
             model.fit(
                 batches,
                 epochs=config.epochs,
                 initial_epoch=first,
                 steps_per_epoch=steps,
-                callbacks=[*schedules, check, callback, bar, *_tensorboard(folder)],
+                callbacks=[*schedules, check, callback, *shown],
                 shuffle=False,  # The sampler has done it.
                 verbose=0,
             )
-    last = plain_network(_snapshot(model))
+    # What a variable of all processes is given, all give it.
+    with averaged_weights(model):
+        averages = model.get_weights()
+    wait_for_all("training", config.processes)  # Until the best weights are written.
     epoch = load_state(best, model.variables)["epoch"]
-    chosen = plain_network(uncompiled_copy(model))
-    if config.method != "none":
-        _second_stage(config, data, chosen, steps, seed)
-        chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.
+    if not is_first:
+        return None
+    with by_itself():
+        last, chosen = uncompiled_copy(model), uncompiled_copy(model)
+        last.set_weights(averages)
+        last, chosen = plain_network(last), plain_network(chosen)
+        if config.method != "none":
+            _second_stage(config, data, chosen, steps, seed)
+            chosen = uncompiled_copy(chosen)  # Without the second stage's optimizer.
     return chosen, last, progress["history"], epoch
 
 
@@ -238,12 +262,6 @@ def _second_stage(config, data, model, steps, seed):
 def steps_per_epoch(config, data):
     """Batches between two looks at validation."""
     return config.steps_per_epoch or math.ceil(len(data.parts["train"]) / config.batch_size)
-
-
-def _snapshot(model):
-    """An uncompiled copy of `model` with averaged weights."""
-    with averaged_weights(model):
-        return uncompiled_copy(model)
 
 
 def uncompiled_copy(model):

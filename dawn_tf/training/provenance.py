@@ -20,6 +20,7 @@ def provenance(model, seconds, commit):
             "dawn_tf": dawn_tf.__version__,
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
+            "backend": keras.backend.backend(),
             "numpy": np.__version__,
             "python": platform.python_version(),
             **getattr(model, "versions", {}),

@@ -19,6 +19,7 @@ from dawn_tf.training.fit import build_model, steps_per_epoch, train_network
 from dawn_tf.training.made_examples import resample_for
 from dawn_tf.training.model_card import model_card
 from dawn_tf.training.options import given_options
+from dawn_tf.training.processes import by_itself, join
 from dawn_tf.training.provenance import current_commit, provenance
 from dawn_tf.training.run_folder import begin, is_finished
 from dawn_tf.training.scoring import check_calibration, score
@@ -33,11 +34,15 @@ from dawn_tf.training.table_run import train_rival
 def train(config):
     """Runs `config` to its end and returns what `metrics.json` holds.
 
+    Of several processes the first alone writes the folder, which all see, and returns; others
+    return `None`.
+
     The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
     `model.keras`, `metrics.json`, `model_card.json`, `outputs_<part>.npz` (labels and
     probabilities), `figures/`, `report.html` and `saved_models/<dataset>/<version>/`; what a rival
-    that is no network leaves instead, `train_rival` says. The same command after a kill goes on
-    from the last whole epoch; after the end it gives back the scores.
+    that is no network leaves instead, `train_rival` says. With `config.scores_only` there are no
+    models, figures and report. The same command after a kill goes on from the last whole epoch;
+    after the end it gives back the scores, or adds what `scores_only` left out.
 
     Raises:
         ValueError: for a config no run can have, a folder that holds another run, or bad data.
@@ -47,7 +52,9 @@ def train(config):
     run = pathlib.Path(config.out)
     if is_finished(run, config):
         return read_json(run / "metrics.json")
-    make_strategy(config.devices)  # Before anything is computed.
+    # Before anything is computed.
+    make_strategy(config.devices)
+    join(config.coordinator, config.process, config.processes)
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     data = load_data(config)
@@ -64,8 +71,8 @@ def train(config):
     resampled = resample_for(config, data, run)
     if config.model in RIVALS:
         return train_rival(config, data, resampled, run, commit)
-    begin(run, config)
-
+    if config.process == 0:
+        begin(run, config)
     minority = minority_classes(data.class_counts)
     started = time.monotonic()
     trained = [
@@ -73,6 +80,14 @@ def train(config):
         for k in range(config.networks)
     ]
     seconds = time.monotonic() - started
+    if config.process > 0:
+        return None
+    with by_itself():
+        return _finish(run, config, data, resampled, trained, seconds, commit)
+
+
+def _finish(run, config, data, resampled, trained, seconds, commit):
+    """Scores the trained networks and writes the run folder's end; returns the metrics."""
     best, last, histories, epochs = zip(*trained, strict=True)
     best, last = AveragedNetworks(best), AveragedNetworks(last)
     batch_size = max(config.batch_size, 64)
@@ -149,13 +164,15 @@ def realised_sampling(config, data, epochs):
 
 
 def _write_models(run, model, config, data, metrics, outputs):
-    """Writes model card, model file and SavedModel; returns the latter's path in the run folder."""
+    """Writes model card, model file and, on TensorFlow, SavedModel; returns its path in `run`."""
     card = model_card(config, data, metrics, outputs, minority_classes(data.class_counts))
     write_json(run / "model_card.json", card)
     with room_for(run):
         _save_model(model, run / "model.keras")
         if data.encoder is not None:
             (run / "encoder.json").write_text(data.encoder.to_json())
+        if keras.backend.backend() != "tensorflow":
+            return None  # `tools/export.py` makes one out of the model file.
         # A run killed while it wrote its end writes the end again, not a second version.
         shutil.rmtree(run / "saved_models", ignore_errors=True)
         version = export_saved_model(

@@ -8,7 +8,17 @@ from dawn_tf.training.checkpoints import has_state
 from dawn_tf.training.config import read_config
 
 # Fields that change neither the weights nor the scores of a run.
-_INCIDENTAL = ("data_dir", "download", "in_memory", "on_bad_input", "out", "scores_only")
+_INCIDENTAL = (
+    "coordinator",
+    "data_dir",
+    "download",
+    "in_memory",
+    "on_bad_input",
+    "out",
+    "process",
+    "processes",
+    "scores_only",
+)
 
 
 def begin(run, config):

@@ -33,8 +33,8 @@ AUGMENTATION = {
 }
 
 
-def make_sampler(config, data, seed, steps):
-    """The stream of training indices."""
+def make_sampler(config, data, seed, steps, replica=0, replicas=1):
+    """The stream of training indices, or of several readers' parts of it this one's."""
     labels = data.parts["train"].sampling_labels
     if config.resampling == "rejection":
         if config.schedule != "constant" or config.at_least:
@@ -43,8 +43,13 @@ def make_sampler(config, data, seed, steps):
                 f"schedule={config.schedule!r}, at_least={config.at_least!r} with rejection. "
                 "Leave --resampling out."
             )
+        if replicas > 1:
+            raise ValueError(
+                "Expected resampling='index' for several processes. Received: rejection, whose "
+                "stream has no parts. Leave --resampling out."
+            )
         return RejectionSampler(labels, target=config.sampling, seed=seed)
-    options = {}
+    options = {"replica": replica, "num_replicas": replicas}
     if config.at_least:
         at_least = parse_at_least(config.at_least, label_names(data))
         options.update(at_least=at_least, batch_size=config.batch_size)
@@ -85,7 +90,7 @@ def make_augmenter(config, data, seed):
     return Augmenter(counts, ignore_class=data.ignore_class, seed=seed, **options)
 
 
-def make_mixing(config, data, seed):
+def make_mixing(config, data, seed, replica=0, replicas=1):
     """What mixes two examples, or `None`."""
     if config.mixing == "none":
         return None
@@ -97,7 +102,8 @@ def make_mixing(config, data, seed):
     if config.mixing == "remix":
         return Remix(data.class_counts, seed=seed)
     # A stream of its own, so that a partner is not the example itself.
-    partners = ClassAwareSampler(labels, target="balanced", seed=seed + 500)
+    options = {"replica": replica, "num_replicas": replicas}
+    partners = ClassAwareSampler(labels, target="balanced", seed=seed + 500, **options)
     if config.mixing == "balanced_mixup":
         return BalancedMixUp(partners, data.num_classes, ignore_class=data.ignore_class, seed=seed)
     return CopyPaste(partners, data.class_counts, ignore_class=data.ignore_class, seed=seed)

@@ -10,6 +10,7 @@ from rich.table import Table
 from dawn_tf.metrics import minority_classes
 from dawn_tf.training.callbacks import best_epoch
 from dawn_tf.training.streams import label_prior
+from dawn_tf.training.table_rivals import RIVALS
 
 _HEADLINE = {
     "macro_f1": "macro-F1",
@@ -43,8 +44,11 @@ def print_summary(config, metrics):
     console.print(f"report:     {config.out}/report.html", soft_wrap=True)
     if metrics["saved_model"]:
         console.print(f"SavedModel: {config.out}/{metrics['saved_model']}", soft_wrap=True)
-    else:
+    elif config.model in RIVALS:
         console.print(f"no SavedModel; scikit-learn's: {config.out}/model.skops", soft_wrap=True)
+    else:
+        command = f"KERAS_BACKEND=tensorflow python tools/export.py --run {config.out}"
+        console.print(f"SavedModel: {command} makes it", soft_wrap=True)
 
 
 def _selection(selection):

@@ -77,7 +77,7 @@ class Two:
     [
         ({"devices": 2, "xla": "on"}, "several devices without XLA"),
         ({"devices": 2, "accumulate": 2}, "without accumulated gradients"),
-        ({"devices": 3, "batch_size": 64}, "batch_size=64, devices=3"),
+        ({"devices": 3, "batch_size": 64}, "batch_size=64 for 3"),
         ({"devices": 0}, "Expected devices >= 1"),
         ({"accumulate": 0}, "Expected accumulate >= 1"),
     ],
