@@ -1,9 +1,10 @@
-"""Exports a trained run as a SavedModel that TF Serving loads as it is.
+"""Exports a trained run as a SavedModel that TF Serving loads as it is, or for other runtimes.
 
     python tools/export.py --run runs/demo                        # saved_models/digits/1
     python tools/export.py --run runs/demo --name numbers --out /srv/models
+    python tools/export.py --run runs/demo --format litert,litert_int8,onnx
 
-Each call writes the next version; docs/training.md lists the signatures.
+Each call writes the next version; docs/serving.md lists signatures and formats.
 """
 
 import os

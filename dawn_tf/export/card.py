@@ -26,7 +26,7 @@ def write_card(folder, card):
             "intended_use", "limits" (a list), "data" (with "parts": counts by part and class),
             "model", "scores" and "recall" (of the test part; each with "value" and, where there
             is one, an interval "low" to "high"), "decision", "calibration", "class_shares",
-            "inputs_of_columns", "versions", "commit".
+            "inputs_of_columns", "format", "versions", "commit".
     """
     folder = pathlib.Path(folder)
     text = json.dumps(card, indent=2, ensure_ascii=False)
@@ -53,6 +53,7 @@ def to_markdown(card):
         ("class_shares", "Class shares that probabilities are corrected for"),
         ("model", "Model"),
         ("inputs_of_columns", "Names of the inputs of serving_rows"),
+        ("format", "Format"),
         ("versions", "Made with"),
     ):
         if card.get(key):
@@ -90,4 +91,6 @@ def _show(value):
         return f"{value:.4g}"
     if isinstance(value, list):
         return ", ".join(_show(v) for v in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_show(v)}" for name, v in value.items())
     return "-" if value is None else str(value)

@@ -76,7 +76,19 @@ class PostProcessing:
         Raises: `tf.errors.InvalidArgumentError` where the graph runs, for shares that are not one
             row each, below 0 or without a sum, and for probabilities that come out NaN or infinite.
         """
-        p = probabilities
+        p = self._corrected(probabilities, class_shares)
+        message = "Expected inputs and class_shares that give finite probabilities. Received: some"
+        answer = self._answer(tf.debugging.check_numerics(p, message))
+        if "class" in answer:
+            names = tf.constant(list(self.class_names))
+            answer["class_name"] = tf.gather(names, answer["class"])
+        return answer
+
+    def portable_graph(self, probabilities):
+        """`graph` without what other formats lack: strings, and checks of values."""
+        return self._answer(self._corrected(probabilities))
+
+    def _corrected(self, p, class_shares=None):
         if self.calibrator is not None:
             matrix = tf.constant(self.calibrator.matrix.T, p.dtype)
             scores = tf.tensordot(tf.math.log(tf.maximum(p, FLOOR)), matrix, 1)
@@ -85,17 +97,15 @@ class PostProcessing:
         if ratio is not None:
             p = p * ratio
             p = p / tf.reduce_sum(p, -1, keepdims=True)
-        message = "Expected inputs and class_shares that give finite probabilities. Received: some"
-        p = tf.debugging.check_numerics(p, message)
+        return p
+
+    def _answer(self, p):
         if self.decision is not None and np.ndim(self.decision) == 0:
             chosen = tf.cast(p[..., 1] >= self.decision, tf.int32)
         else:
             weights = 1.0 if self.decision is None else tf.constant(self.decision, p.dtype)
             chosen = tf.argmax(p * weights, -1, output_type=tf.int32)
-        if p.shape.rank == 4:
-            return {"probabilities": p, "mask": chosen}
-        names = tf.constant(list(self.class_names))
-        return {"probabilities": p, "class": chosen, "class_name": tf.gather(names, chosen)}
+        return {"probabilities": p, "mask" if p.shape.rank == 4 else "class": chosen}
 
     def _ratio(self, p, class_shares):
         if class_shares is None:

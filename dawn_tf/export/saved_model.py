@@ -49,7 +49,7 @@ def export_saved_model(
     Raises:
         ValueError: for extra outputs that the model does not have.
     """
-    endpoints = _endpoints(model, post_processing, columns, _check_extra(extra_outputs))
+    endpoints = _endpoints(model, post_processing, columns, extra_outputs)
     archive = keras.export.ExportArchive()
     archive.track(model)
     for signature, (function, specs, _) in endpoints.items():
@@ -74,16 +74,25 @@ def export_saved_model(
 
 def network_function(model, extra_outputs=()):
     """The model as one concrete function: inputs to `(probabilities, extra outputs by name)`."""
+    run = tf.function(network(model, extra_outputs), autograph=False)
+    return run.get_concrete_function(tf.TensorSpec((None, *model.input_shape[1:]), tf.float32))
+
+
+def network(model, extra_outputs=()):
+    """The model as a function of inputs, giving `(probabilities, extra outputs by name)`.
+
+    Raises: `ValueError` for extra outputs that the model does not have.
+    """
+    _check_extra(extra_outputs)
     views = decoder_views(model) if extra_outputs else model
 
-    @tf.function(autograph=False)
     def run(inputs):
         out = views(inputs, training=False)
         z = out["output"] if isinstance(out, dict) else out
         probabilities = z if model.gives_probabilities else tf.nn.softmax(z)
         return probabilities, {name: out[name] for name in extra_outputs}
 
-    return run.get_concrete_function(tf.TensorSpec((None, *model.input_shape[1:]), tf.float32))
+    return run
 
 
 def _check_extra(names):
@@ -92,7 +101,6 @@ def _check_extra(names):
             f"Expected extra outputs among {', '.join(VIEWS)}. Received: {', '.join(names)}. "
             "Choose of them."
         )
-    return tuple(names)
 
 
 def _endpoints(model, post_processing, columns, extra_outputs):

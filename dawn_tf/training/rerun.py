@@ -12,13 +12,20 @@ from dawn_tf.data.pipeline import evaluation_batches, reading_errors
 from dawn_tf.data.sources import SOURCES
 from dawn_tf.data.table_encoder import TableEncoder
 from dawn_tf.evaluation import atomic, evaluate, read_json, write_json
-from dawn_tf.export import export_saved_model, verify
+from dawn_tf.export import PORTABLE, export_portable, export_saved_model, verify
 from dawn_tf.metrics import minority_classes
 from dawn_tf.models import load_model
 from dawn_tf.training.config import TrainConfig, read_config
+from dawn_tf.training.format_check import calibration_examples, compare, describe
 from dawn_tf.training.run import load_data
 from dawn_tf.training.scoring import add_shots
-from dawn_tf.training.serving import parse_shares, post_processing_of, served_columns
+from dawn_tf.training.serving import (
+    left_out,
+    parse_formats,
+    parse_shares,
+    post_processing_of,
+    served_columns,
+)
 from dawn_tf.training.summary import print_bad_inputs, print_scores
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -67,6 +74,16 @@ class ExportConfig:
     verify: str | None = dataclasses.field(
         default=None,
         metadata={"help": "check this exported version against its checksums, and do nothing else"},
+    )
+    format: str = dataclasses.field(
+        default="saved_model",
+        metadata={"help": f"one or more of saved_model,{','.join(PORTABLE)}"},
+    )
+    data_dir: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "folder with the data that other formats are checked on; default: as it was"
+        },
     )
     out: str = dataclasses.field(
         default="saved_models", metadata={"help": "folder of all exported models"}
@@ -228,6 +245,7 @@ def export_run(config):
         return config.verify
     if config.run is None:
         raise ValueError("Expected --run or --verify. Received: neither. Name a finished run.")
+    formats = parse_formats(config.format)
     run = FinishedRun.open(config.run)
     card, post_processing = run.card, run.post_processing
     if config.class_shares is not None:
@@ -236,14 +254,40 @@ def export_run(config):
         card = {**card, "class_shares": shares}
     if config.intended_use is not None:
         card = {**card, "intended_use": config.intended_use}
-    version = export_saved_model(
-        run.model,
-        config.out,
-        config.name or run.config.model_name(),
-        post_processing,
-        run.columns,
-        config.extra_outputs.split(",") if config.extra_outputs else (),
-        card,
+    name = config.name or run.config.model_name()
+    extra = config.extra_outputs.split(",") if config.extra_outputs else ()
+    versions = []
+    for chosen in formats:
+        if chosen == "saved_model":
+            version = export_saved_model(
+                run.model, config.out, name, post_processing, run.columns, extra, card
+            )
+            print(f"SavedModel: {version}")
+        else:
+            version = _export_file(run, config, chosen, name, post_processing, extra, card)
+        versions.append(version)
+    return versions[0] if len(versions) == 1 else versions
+
+
+@reading_errors()
+def _export_file(run, config, format, name, post_processing, extra, card):
+    """Exports one of `PORTABLE`, checked on the run's validation part."""
+    trained = run.config
+    if config.data_dir:
+        trained = dataclasses.replace(trained, data_dir=config.data_dir)
+    data = load_data(trained)
+    inputs, facts = None, {"left_out": left_out(run, post_processing)}
+    if format == "litert_int8":
+        inputs, facts["calibrated_on"] = calibration_examples(data)
+    compared = {}
+
+    def check(file):
+        compared.update(compare(file, run.model, post_processing, data))
+        return {**compared, **facts}
+
+    version = export_portable(
+        run.model, config.out, name, format, post_processing, check, inputs, extra, card
     )
-    print(f"SavedModel: {version}")
+    print(f"{format}: {version}\n  {describe(compared)}")
+    print(f"  not in this format: {'; '.join(facts['left_out'])}")
     return version

@@ -3,7 +3,7 @@
 import math
 
 from dawn_tf.data.sources import SOURCES
-from dawn_tf.export import PostProcessing, columns_of
+from dawn_tf.export import PORTABLE, PostProcessing, columns_of
 from dawn_tf.training.scoring import calibrator_of
 
 
@@ -45,3 +45,29 @@ def parse_shares(text, class_names):
             f"{', '.join(class_names)}. Received: {text!r}. Numbers are at least 0; counts do too."
         )
     return {name: shares[name] for name in class_names}
+
+
+def parse_formats(text):
+    """`"saved_model,onnx"` as a list; raises `ValueError` for a format that there is not."""
+    formats = [part.strip() for part in text.split(",")]
+    known = ("saved_model", *PORTABLE)
+    if not set(formats) <= set(known):
+        raise ValueError(
+            f"Expected formats among {', '.join(known)}. Received: {text!r}. Choose of them."
+        )
+    return formats
+
+
+def left_out(run, post_processing):
+    """What a SavedModel of this run does and a file of `PORTABLE` cannot, as sentences."""
+    shape = run.model.input_shape[1:]
+    if len(shape) == 3:
+        size = "x".join(map(str, shape))
+        parts = [f"decoding and resizing of image files (it takes pixels, {size})"]
+    else:
+        parts = [f"columns by name, words and missing values (it takes {shape[0]} numbers a row)"]
+    if len(run.model.output_shape) == 2:
+        parts.append("class_name (class_names.txt has them in the order of class)")
+    if post_processing.prior is not None:
+        parts.append("class_shares in a request (--class-shares fixes them at export)")
+    return [*parts, "checks of the inputs (NaN in, NaN out)"]

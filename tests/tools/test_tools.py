@@ -94,6 +94,7 @@ def test_help_names_every_flag(name, capsys):
         ("train", ["--task", "segmentation"], "Expected task to be one of classification"),
         ("evaluate", ["--run", "nowhere"], "Expected a finished run"),
         ("export", ["--run", "nowhere"], "Expected a finished run"),
+        ("export", ["--run", "nowhere", "--format", "tflite"], "Expected formats among saved_mo"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
@@ -245,3 +246,23 @@ def test_evaluate_predict_and_export_agree_with_the_run(finished, tmp_path, monk
 
     tool("export").main(["--run", str(finished)])
     assert pathlib.Path("saved_models/digits/1/saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_every_format_is_exported_with_what_it_loses(finished, tmp_path, capsys):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("ai_edge_quantizer")
+    args = ["--run", str(finished), "--out", str(tmp_path), "--format", "onnx,litert,litert_int8"]
+    tool("export").main(args)
+    shown = capsys.readouterr().out
+    assert shown.count("not in this format: decoding and resizing of image files") == 3
+    assert shown.count("kept within 1 point") == 3
+    expected = json.loads((finished / "metrics.json").read_text())["val"]
+    for name in ("onnx", "litert", "litert_int8"):
+        version = tmp_path / f"digits-{name}" / "1"
+        assert verify(version) == 4
+        card = json.loads((version / "model_card.json").read_text())["format"]
+        assert card["examples"] == expected["num_examples"]
+        for score in ("macro_f1", "minority_recall"):
+            assert card[score]["network"] == pytest.approx(expected[score])
+    assert min(card["calibrated_on"].values()) == 6
