@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "export": {"calibration", "data", "metrics", "models"},
     "evaluation": {"calibration", "data", "losses", "metrics", "models"},
     "training": {"calibration", "data", "evaluation", "export", "losses", "metrics", "models"},
+    "demo": {"data", "evaluation", "export", "models", "training"},
     "estimators": {"data", "evaluation", "models", "training"},
 }
 KERAS_ONLY = ("ops", "layers", "losses", "metrics", "models")

@@ -4,7 +4,7 @@ from dawn_tf.models import encoders
 from dawn_tf.models.averaged import AveragedNetworks
 from dawn_tf.models.baselines import Classifier, MultiExpert, UNet
 from dawn_tf.models.dawn import DAWN
-from dawn_tf.models.decoder_views import VIEWS, decoder_views
+from dawn_tf.models.decoder_views import VIEWS, decoder_views, has_views
 from dawn_tf.models.detail_decoder import DetailDecoder
 from dawn_tf.models.global_decoder import GlobalDecoder
 from dawn_tf.models.heads import ClassificationHead, SegmentationHead
@@ -25,6 +25,7 @@ __all__ = [
     "build",
     "decoder_views",
     "encoders",
+    "has_views",
     "load_model",
     "names",
 ]

@@ -26,7 +26,7 @@ def decoder_views(model):
         ValueError: for a model without a gate.
     """
     networks = getattr(model, "networks", [model])
-    if not all(isinstance(network, DAWN) and _has_gate(network) for network in networks):
+    if not has_views(model):
         raise ValueError(
             "Expected a DAWN with both decoders and a gate, which has something to show beside its "
             f"output. Received: {', '.join(type(network).__name__ for network in networks)} "
@@ -41,6 +41,12 @@ def decoder_views(model):
     output = model(inputs)
     outputs["output"] = output["output"] if isinstance(output, dict) else output
     return keras.Model(inputs, outputs)
+
+
+def has_views(model):
+    """Whether `decoder_views` takes this model."""
+    networks = getattr(model, "networks", [model])
+    return all(isinstance(network, DAWN) and _has_gate(network) for network in networks)
 
 
 def _has_gate(network):
