@@ -13,7 +13,8 @@ def parse(config_class, argv, description, presets=None):
 
     Args:
         config_class: A dataclass whose fields carry `metadata={"help": ...}` and, where the
-            choice is limited, `"choices"`; `"positional"` ones need no flag.
+            choice is limited, `"choices"`; `"positional"` ones need no flag and may be several
+            (`"nargs"`).
         argv: Arguments, or `None` for those of the process.
         description: Text above the flags in `--help`.
         presets: Named sets of values that `--preset` starts from; flags win over them.
@@ -25,8 +26,8 @@ def parse(config_class, argv, description, presets=None):
         parser.add_argument("--preset", choices=sorted(presets), help="named set of values")
     for field in dataclasses.fields(config_class):
         if field.metadata.get("positional"):
-            choices = field.metadata.get("choices")
-            parser.add_argument(field.name, choices=choices, help=field.metadata["help"])
+            options = {key: field.metadata.get(key) for key in ("choices", "nargs", "help")}
+            parser.add_argument(field.name, **options)
             continue
         kind = _plain_type(field.type)
         required = field.default is dataclasses.MISSING

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dawn_tf.evaluation.comparison import sample_of, test_parts
-from dawn_tf.evaluation.report.class_plots import percent
+from dawn_tf.evaluation.report.class_plots import MAX_COUNTS, percent
 from dawn_tf.evaluation.report.plot import (
     COLORS,
     ROWS,
@@ -152,9 +152,6 @@ def confusion(section):
             "hovertemplate": "true %{y}, predicted %{x}: %{z:.1f} % (%{customdata:,})"
             "<extra></extra>",
         }
-        if len(names) <= 12:
-            trace["text"] = [[_percent(share) for share in row] for row in shares]
-            trace["texttemplate"] = "%{text}"
         layout = {
             "xaxis": {
                 "title": {"text": "predicted class"},
@@ -165,7 +162,8 @@ def confusion(section):
             "yaxis": {"title": {"text": "true class"}, **ROWS},
             "height": int(np.clip(160 + 48 * len(names), 320, 760)),
         }
-        views[method] = View([trace], layout, *_confusion_table(matrix, shares, names))
+        traces = [trace, *(_cell_texts(shares, ticks) if len(names) <= MAX_COUNTS else [])]
+        views[method] = View(traces, layout, *_confusion_table(matrix, shares, names))
     return Plot(
         "Confusion matrices",
         f"Heat map: share of each true class of {section.dataset} that was predicted as each "
@@ -176,8 +174,20 @@ def confusion(section):
     )
 
 
-def _percent(share):
-    return percent(share) if np.isfinite(share) else "–"
+def _cell_texts(shares, ticks):
+    """Traces with the percentages, white on the dark half of the colours, else black."""
+    for color, chosen in (("#ffffff", shares < 50), ("#000000", ~(shares < 50))):
+        rows, columns = np.nonzero(chosen)
+        cells = shares[chosen]
+        yield {
+            "type": "scatter",
+            "mode": "text",
+            "x": [ticks[c] for c in columns],
+            "y": [ticks[r] for r in rows],
+            "text": [percent(share) if np.isfinite(share) else "–" for share in cells],
+            "textfont": {"color": color},
+            "hoverinfo": "skip",
+        }
 
 
 def _confusion_table(matrix, shares, names):

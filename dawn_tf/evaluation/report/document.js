@@ -51,7 +51,7 @@
     const width = printing ? PRINT_WIDTH : canvas.clientWidth, narrow = width < 560;
     for (const trace of traces) {
       if (trace.meta) trace.visible = methods.get(trace.meta.method);
-      if (trace.mode && trace.mode.includes("text")) trace.textfont = { color: tone.ink };
+      if (trace.text) trace.textfont = { color: tone.ink, ...trace.textfont };
       for (const bar of ["error_x", "error_y"])
         if (trace[bar] && trace.marker) trace[bar].color = trace.marker.color;
       if (trace.type === "heatmap" && narrow) trace.showscale = false;

@@ -195,7 +195,8 @@ def _plot(plot, anchor):
     return (
         f'<figure class="plot" id="{anchor}"><figcaption>{escape(plot.title)}</figcaption>{choice}'
         f'<div class="canvas" style="min-height: {height}px" role="img" '
-        f'aria-label="{escape(plot.alt)} The table below has the numbers."></div><div class="key"></div><p>{escape(plot.note)}</p>'
+        f'aria-label="{escape(plot.alt)} The table below has the numbers."></div>'
+        f'<div class="key"></div><p>{escape(plot.note)}</p>'
         f'<details class="data"><summary>As a table</summary>{tables}</details>'
         f'<script type="application/json">{data}</script></figure>'
     )
@@ -246,7 +247,9 @@ def _made_by(section):
     names = dict.fromkeys(name for config in configs.values() for name in config)
     hidden = ("seed", "out", "data_dir")
     values = {
-        n: [json.dumps(config.get(n)) for config in configs.values()] for n in names if n not in hidden
+        n: [json.dumps(config.get(n)) for config in configs.values()]
+        for n in names
+        if n not in hidden
     }
     differing = [name for name, of in values.items() if len(set(of)) > 1]
     common = [
@@ -271,14 +274,13 @@ def _made_by(section):
 
 
 def _provenance(rows):
-    commits = {str(row["run"].get("commit")) for row in rows}
-    versions = {
-        ", ".join(f"{name} {version}" for name, version in row["run"].get("versions", {}).items())
-        for row in rows
-    }
-    machines = {row["machine"] for row in rows if row.get("machine")}
-    parts = [("Commit", commits), ("versions", versions), ("machine", machines)]
-    return "; ".join(f"{name}: {' or '.join(sorted(of))}" for name, of in parts if of) + "."
+    found = {}
+    for row in rows:
+        made_by = {"commit": row["run"].get("commit"), **row["run"].get("versions", {})}
+        for name, value in {**made_by, "machine": row.get("machine")}.items():
+            if value is not None:
+                found.setdefault(name, {})[str(value)] = None
+    return "; ".join(f"{name} {' or '.join(values)}" for name, values in found.items())
 
 
 def _shown(value):

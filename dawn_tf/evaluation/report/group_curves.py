@@ -13,45 +13,69 @@ FEWEST = 10  # Examples of a bin that is drawn; the share among fewer is noise.
 
 def precision_recall(section):
     """Mean precision over a group's classes at each recall; `None` without test outputs."""
-    return _plot(
+    views = _views(
         section,
+        _mean_precision,
+        ("recall", "precision"),
+        ["Method", *(f"at recall {recall:.1f}" for recall in RECALLS[::10])],
+        lambda method, x, y: [[method, *plain(y[::10], 3)]],
+    )
+    return views and Plot(
         "Precision and recall",
         "Line plot: precision over recall, a line for each method, for the chosen classes of "
         f"{section.dataset}.",
+        views,
+        "Classes",
         "Precision at each recall, the mean over the classes of the group (one class against the "
         "rest) and over seeds.",
-        ("recall", "precision"),
-        _precision_of_group,
-        RECALLS[::10],
     )
 
 
 def reliability(section):
     """How often a group's classes were true over their probability; `None` without outputs."""
-    return _plot(
+    axes = "mean probability", "share that was of the class"
+    views = _views(
         section,
+        _pooled_reliability,
+        axes,
+        ["Method", *(axis.capitalize() for axis in axes)],
+        lambda method, x, y: [[method, *p] for p in zip(plain(x), plain(y), strict=True)],
+    )
+    for view in (views or {}).values():
+        view.traces.insert(0, _DIAGONAL)
+    return views and Plot(
         "Reliability",
         "Line plot: how often a class was true over the probability it was given, a line for each "
         f"method, for the chosen classes of {section.dataset}.",
+        views,
+        "Classes",
         "15 bins of equal width, the classes of the group (one class against the rest) and seeds "
-        f"pooled; bins of fewer than {FEWEST} are left out. On the dotted line probabilities can be taken at their word; below it they are "
-        "too high.",
-        ("mean probability", "share that was of the class"),
-        _reliability,
-        None,
+        f"pooled; bins of fewer than {FEWEST} are left out. On the dotted line probabilities can "
+        "be taken at their word; below it they are too high.",
     )
 
 
-def _plot(section, title, alt, note, axes, curve, at):
+def _views(section, curve, axes, head, rows_of):
+    """A `View` for each group of classes; `None` without any.
+
+    Args:
+        section: The `Section`.
+        curve: Function of the outputs of a method's seeds and of class numbers to `(x, y)`, or to
+            `None`.
+        axes: Their names.
+        head: Of the table.
+        rows_of: Function of a method, x and y to its rows of the table.
+    """
     views = {}
     for group, classes in section.class_groups().items():
         traces, rows = [], []
         for method in section.methods:
-            arrays = [a for row in section.of(method) if (a := outputs(row)) is not None]
-            curves = [found for a in arrays if (found := curve(a, classes)) is not None]
-            if not curves:
+            seeds = [found for row in section.of(method) if (found := outputs(row)) is not None]
+            found = curve(seeds, classes) if seeds else None
+            if found is None:
                 continue
-            x, y = _merged(curves)
+            x, y = found
+            rows += rows_of(method, x, y)
             traces.append(
                 {
                     **of_method(section, method, width=2),
@@ -63,40 +87,21 @@ def _plot(section, title, alt, note, axes, curve, at):
                 }
             )
             traces[-1]["marker"] |= {"maxdisplayed": 15, "size": 7}
-            if at is None:
-                rows += [[method, *pair] for pair in zip(plain(x), plain(y), strict=True)]
-            else:
-                rows.append([method, *plain(np.interp(at, x, y), 3)])
-        if not traces:
-            continue
-        if at is None:
-            traces.insert(0, _diagonal())
-            head = ["Method", *(axis.capitalize() for axis in axes)]
-        else:
-            head = ["Method", *(f"at recall {r:.1f}" for r in at)]
         layout = {
             "xaxis": {"title": {"text": axes[0]}, "range": [-0.02, 1.02]},
             "yaxis": {"title": {"text": axes[1]}, "range": [-0.02, 1.04]},
             "hovermode": "closest",
             "height": 460,
         }
-        members = [section.class_names[c] for c in classes]
-        shown = ", ".join(members[:3]) + (f", … {len(members)} classes" if members[3:] else "")
-        views[f"{group} ({shown})"] = View(traces, layout, head, rows)
-    return Plot(title, alt, views, "Classes", note) if views else None
+        if traces:
+            members = [section.class_names[c] for c in classes]
+            shown = ", ".join(members[:3]) + (f", … {len(members)} classes" if members[3:] else "")
+            views[f"{group} ({shown})"] = View(traces, layout, head, rows)
+    return views or None
 
 
-def _merged(curves):
-    """The mean over seeds of curves at the same places; where places differ, weighted bins."""
-    if len(curves[0]) == 2:
-        return curves[0][0], np.mean([y for _, y in curves], axis=0)
-    count, confidence, positives = np.sum(curves, axis=0)
-    filled = count >= FEWEST
-    return confidence[filled] / count[filled], positives[filled] / count[filled]
-
-
-def _precision_of_group(arrays, classes):
-    precisions = _precisions(arrays)[classes]
+def _mean_precision(seeds, classes):
+    precisions = np.mean([_precisions(arrays)[classes] for arrays in seeds], axis=0)
     known = np.isfinite(precisions[:, 0])
     return (RECALLS, precisions[known].mean(0)) if known.any() else None
 
@@ -118,8 +123,17 @@ def _precision(truth, p):
     return precision[np.searchsorted(recall, RECALLS - 1e-9)]
 
 
-def _reliability(arrays, classes):
-    """`(count, sum of probabilities, positives)` by bin, of a group's classes together."""
+def _pooled_reliability(seeds, classes):
+    bins = [_bins(arrays, classes) for arrays in seeds]
+    if any(one is None for one in bins):
+        return None
+    count, confidence, positives = np.sum(bins, axis=0)
+    filled = count >= FEWEST
+    return confidence[filled] / count[filled], positives[filled] / count[filled]
+
+
+def _bins(arrays, classes):
+    """Count, sum of probabilities and positives of each bin, of a group's classes together."""
     bins = arrays
     if "probabilities" in arrays:
         bins = reliability_of_classes(arrays["y_true"], arrays["probabilities"].astype("float32"))
@@ -133,13 +147,12 @@ def _reliability(arrays, classes):
     return [part.sum(0) for part in (count, *sums)]
 
 
-def _diagonal():
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "perfectly calibrated",
-        "x": [0, 1],
-        "y": [0, 1],
-        "line": {"color": "#808080", "dash": "dot", "width": 1},
-        "hoverinfo": "skip",
-    }
+_DIAGONAL = {
+    "type": "scatter",
+    "mode": "lines",
+    "name": "perfectly calibrated",
+    "x": [0, 1],
+    "y": [0, 1],
+    "line": {"color": "#808080", "dash": "dot", "width": 1},
+    "hoverinfo": "skip",
+}

@@ -76,8 +76,10 @@ def shots(section):
 
 
 def cost(section):
-    """The primary score over what it costs; `None` if no run says what it cost."""
+    """The primary score over what it costs; `None` for one method or if no run says its cost."""
     entries, views = section.columns[section.primary].entries, {}
+    if len(entries) < 2:
+        return None
     for key, name in _COSTS.items():
         spent = {method: value for method in entries if (value := _spent(section, method, key))}
         if not spent:
@@ -174,7 +176,7 @@ def training(section):
             )
         title = _logged(name)
         layout = {
-            "xaxis": {"title": {"text": "epoch"}},
+            "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero", "tickformat": "d"},
             "yaxis": {"title": {"text": title}},
             "hovermode": "x unified",
             "height": 420,
@@ -199,4 +201,3 @@ def _logged(name):
         return "Training loss"
     key = name.removeprefix("val_")
     return f"Validation: {SCORES.get(key, key)}"
-
