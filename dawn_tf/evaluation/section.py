@@ -108,7 +108,7 @@ def outputs(row):
 @functools.lru_cache(maxsize=512)
 def _load(path):
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:
             return dict(arrays)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(

@@ -10,8 +10,25 @@ from dawn_tf.evaluation.files import read_json, read_lines
 # Fields of a config that don't make a run of another method.
 _INCIDENTAL = ("data_dir", "download", "in_memory", "on_bad_input", "out", "scores_only", "seed")
 _OF_LINE = ("cell", "dataset", "method", "seed", "config", "run", "data", "test")
-_OF_DATA = ("name", "task", "class_names", "counts", "minority", "examples", "test_part")
-_OF_TEST = ("macro_f1", "per_class", "confusion_matrix", "calibration")
+_KINDS = {
+    "config": {},
+    "run": {},
+    "data": {
+        "name": str,
+        "task": str,
+        "class_names": list,
+        "counts": list,
+        "minority": list,
+        "examples": dict,
+        "test_part": str,
+    },
+    "test": {
+        "macro_f1": float,
+        "per_class": dict,
+        "confusion_matrix": list,
+        "calibration": dict,
+    },
+}
 
 
 def read_rows(paths):
@@ -73,31 +90,52 @@ def _of_folder(folder):
             f"Expected JSON objects. Received: {folder} with others in config.json or "
             "metrics.json. Put back what was written there."
         )
-    outputs, history = folder / "outputs_test.npz", folder / "history.json"
+    outputs = folder / "outputs_test.npz"
     row = {"seed": config.get("seed"), "config": config, **metrics}
     _check(row, folder)
     row["dataset"] = row["data"]["name"]
     row["seconds"] = row["run"].get("seconds_this_process")
     row["folder"], row["outputs"] = folder, outputs if outputs.exists() else None
-    row["history"] = _curves(read_json(history)) if history.exists() else None
+    row["history"] = _curves(folder / "history.json")
     return row
 
 
-def _curves(histories):
-    """What the first network logged, by name."""
-    epochs = histories[0] if histories else []
-    return {name: [row[name] for row in epochs] for name in (epochs or [{}])[0] if name != "epoch"}
+def _curves(path):
+    """What the first network logged, by name; `None` without a file."""
+    if not path.exists():
+        return None
+    histories = read_json(path)
+    try:
+        epochs = histories[0] if histories else []
+        names = [name for name in epochs[0] if name != "epoch"] if epochs else []
+        return {name: [epoch[name] for epoch in epochs] for name in names}
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f"Expected a list of epochs for each network. Received: {path} with something else. "
+            "Put back what was written there, or remove it."
+        ) from error
 
 
 def _check(row, place):
-    for part, fields in (("data", _OF_DATA), ("test", _OF_TEST), ("config", ()), ("run", ())):
+    """Raises `ValueError` unless a row has what tables and plots read, of its kind."""
+    for part, kinds in _KINDS.items():
         found = row.get(part)
-        absent = [f for f in fields if not isinstance(found, dict) or f not in found]
-        if absent or not isinstance(found, dict):
+        known = found if isinstance(found, dict) else {}
+        wrong = [name for name, kind in kinds.items() if not isinstance(known.get(name), kind)]
+        if wrong or not isinstance(found, dict):
             raise ValueError(
-                f"Expected results with {part}: {', '.join(fields)}. Received: {place} without "
-                f"{', '.join(absent) or part}. Run it again with this version."
+                f"Expected results with {', '.join(kinds) or 'fields'} in {part}. Received: "
+                f"{place} without {', '.join(wrong) or part}. Run it again with this version."
             )
+    num_classes = len(row["data"]["class_names"])
+    matrix = row["test"]["confusion_matrix"]
+    sizes = [len(row["data"]["counts"]), len(row["test"]["per_class"]), len(matrix)]
+    sizes += [len(true) if isinstance(true, list) else None for true in matrix]
+    if set(sizes) != {num_classes}:
+        raise ValueError(
+            f"Expected counts, per_class and confusion_matrix of {num_classes} classes. Received: "
+            f"{place} with others. Put back what was written there."
+        )
 
 
 def _joined(grids, folders):

@@ -6,7 +6,9 @@ from dawn_tf.evaluation.comparison import sample_of, test_parts
 from dawn_tf.evaluation.report.class_plots import MAX_COUNTS, percent
 from dawn_tf.evaluation.report.plot import (
     COLORS,
+    GREY,
     ROWS,
+    SHOWN,
     Plot,
     View,
     label,
@@ -61,9 +63,13 @@ def class_f1(section):
         [names[c], int(counts[c]), *(_with_ends(found[m], c) for m in section.methods)]
         for c in np.argsort(counts, kind="stable")
     ]
+    lowest = min(
+        np.nanmin([end[shown] for end in found[method]], initial=1)
+        for method in section.methods[:SHOWN]
+    )
     beside = min(len(section.methods), len(COLORS))
     layout = {
-        "xaxis": {"title": {"text": "F1"}, "range": [-0.02, 1.02]},
+        "xaxis": {"title": {"text": "F1"}, "range": [np.floor(10 * lowest) / 10 - 0.02, 1.02]},
         "yaxis": ROWS,
         "scattermode": "group",
         "scattergap": 0.3,
@@ -232,7 +238,7 @@ def class_shares(section):
             "x": [value or None for value in plain(share[order], 6)],
             "y": ticks,
             "marker": {
-                "color": COLORS[(i - 1) % len(COLORS)],
+                "color": COLORS[(i - 1) % len(COLORS)] if i else GREY,
                 "symbol": ("line-ns-open", "circle", "diamond", "square")[min(i, 3)],
                 "size": 14 if i == 0 else 9,
                 "line": {"width": 3 if i == 0 else 0},

@@ -87,12 +87,12 @@ def _head(sections):
     if runs == 1:
         return f"<p>One run on {escape(sections[0].dataset)}.</p>"
     methods = {row["method"] for section in sections for row in section.rows}
-    counted = f"{runs} runs of {len(methods)} method{'s' * (len(methods) > 1)}"
+    counted = f"{runs} runs of {_several(methods, 'method')}"
     if len(sections) == 1:
         return f"<p>{counted} on {escape(sections[0].dataset)}.</p>"
     links = "".join(
         f'<li><a href="#s{i}">{escape(section.dataset)}</a> '
-        f"({len(section.methods)} methods, {len(section.rows)} runs)</li>"
+        f"({_several(section.methods, 'method')}, {_several(section.rows, 'run')})</li>"
         for i, section in enumerate(sections)
     )
     return (
@@ -101,11 +101,15 @@ def _head(sections):
     )
 
 
+def _several(items, name):
+    return f"{len(items)} {name}{'s' * (len(items) != 1)}"
+
+
 def _overview(sections):
     methods = dict.fromkeys(method for section in sections for method in section.methods)
     rows = [
         [
-            escape(method),
+            _name(method),
             *(
                 _score(section.primary, section.columns[section.primary].entries.get(method))
                 for section in sections
@@ -115,7 +119,7 @@ def _overview(sections):
     ]
     head = [
         "Method",
-        *(f"{section.dataset}: {SCORES[section.primary].lower()}" for section in sections),
+        *(f"{section.dataset}: {SCORES[section.primary]}" for section in sections),
     ]
     return (
         "<h2>All data sets</h2><p>Mean ± standard deviation over seeds on the test part; a dash "
@@ -126,9 +130,13 @@ def _overview(sections):
 def _section(section, anchor):
     plots = [plot for make in _PLOTS if (plot := make(section)) is not None]
     drawn = "".join(_plot(plot, f"{anchor}p{i}") for i, plot in enumerate(plots))
+    links = " · ".join(
+        f'<a href="#{anchor}p{i}">{escape(plot.title)}</a>' for i, plot in enumerate(plots)
+    )
     return (
         f'<section id="{anchor}" aria-labelledby="{anchor}h">'
         f'<h2 id="{anchor}h">{escape(section.dataset)}</h2>{_facts(section)}'
+        f'<nav aria-label="Plots, {escape(section.dataset)}"><p>{links}</p></nav>'
         f"{_headline(section)}{drawn}{_pictures(section)}{_made_by(section)}</section>"
     )
 
@@ -155,12 +163,12 @@ def _headline(section):
     for method in section.methods:
         entries = [column.entries.get(method) for column in section.columns.values()]
         cells = [_score(key, e) for key, e in zip(section.columns, entries, strict=True)]
-        rows.append([escape(method), str(len(section.of(method))), *cells])
+        rows.append([_name(method), str(len(section.of(method))), *cells])
         p = [None if e is None or e.p is None else f"{e.p:.3g}" for e in entries]
-        p_values.append([escape(method), *(value or "–" for value in p)])
+        p_values.append([_name(method), *(value or "–" for value in p)])
     text = f"<h3>Scores on the test part</h3>{_table(head, rows, f'Scores, {section.dataset}')}"
     several = " Mean ± standard deviation over seeds." * (len(section.rows) > len(section.methods))
-    text += f"<p>{escape(legend(section, 'Best: best mean; tied:'))}{several}</p>"
+    text += f"<p>{escape(legend(section, '★: best mean; ≈:'))}{several}</p>"
     if any(c.test for c in section.columns.values()):
         head = ["Method", *(title(key) for key in section.columns)]
         inner = _table(head, p_values, f"p-values, {section.dataset}")
@@ -168,13 +176,20 @@ def _headline(section):
     return text
 
 
+def _name(text):
+    """A cell of a name, which may break after an underscore."""
+    return escape(text).replace("_", "_<wbr>")
+
+
 def _score(key, entry):
     if entry is None:
         return "–"
-    text = mean(key, entry)
-    if entry.best:
-        return f'<strong>{text}</strong> <span class="mark">best</span>'
-    return f'{text} <span class="mark">tied</span>' if entry.tied else text
+    text, mark = mean(key, entry), '<span class="mark"></span>'
+    if entry.tied:
+        sign, word = ("★", "best") if entry.best else ("≈", "tied")
+        mark = f'<span class="mark" aria-hidden="true">{sign}</span>'
+        mark += f'<span class="unseen"> {word}</span>'
+    return f"<strong>{text}</strong>{mark}" if entry.best else f"{text}{mark}"
 
 
 def _plot(plot, anchor):
@@ -205,7 +220,7 @@ def _plot(plot, anchor):
 def _cell(value):
     if isinstance(value, float):
         return f"{value:.4g}"
-    return escape(value) if isinstance(value, str) else number(value)
+    return _name(value) if isinstance(value, str) else number(value)
 
 
 def _table(head, rows, name):
@@ -260,7 +275,7 @@ def _made_by(section):
     text = f"<h3>Configuration</h3><p>{escape(_provenance(section.rows))}</p>"
     if differing:
         rows = [
-            [escape(method), *(escape(_shown(config.get(name))) for name in differing)]
+            [_name(method), *(escape(_shown(config.get(name))) for name in differing)]
             for method, config in configs.items()
         ]
         text += (

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve
 
 from dawn_tf.evaluation.calibration import reliability_of_classes
-from dawn_tf.evaluation.report.plot import Plot, View, of_method, plain
+from dawn_tf.evaluation.report.plot import GREY, Plot, View, of_method, plain
 from dawn_tf.evaluation.section import outputs
 
 RECALLS = np.linspace(0, 1, 101)
@@ -153,6 +153,6 @@ _DIAGONAL = {
     "name": "perfectly calibrated",
     "x": [0, 1],
     "y": [0, 1],
-    "line": {"color": "#808080", "dash": "dot", "width": 1},
+    "line": {"color": GREY, "dash": "dot", "width": 1},
     "hoverinfo": "skip",
 }

@@ -9,9 +9,11 @@ from html import escape
 
 import numpy as np
 
-# After Okabe and Ito, darkened where needed: each has a contrast of 3:1 on the light page and on
-# the dark one. Methods with the same colour have another symbol and another dash.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#B8679B", "#A87900", "#808080")
+# Three of Okabe and Ito's and three that were searched for: each has a contrast of 3:1 on the light
+# page and on the dark one, and any two differ for the common colour-blindnesses too. Methods with
+# the same colour have another symbol and another dash.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#693CFF", "#2D96A5", "#D2003C")
+GREY = "#808080"
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 DASHES = ("solid", "dash", "dot", "dashdot")
 # An axis of names, the first on top.
