@@ -37,6 +37,7 @@ def class_f1(section):
     traces, kinds, found = [], {}, {}
     for method in section.methods:
         interval, kind = class_intervals(section, method)
+        interval = Interval(*(np.clip(end, 0, 1) for end in interval))
         found[method] = interval
         kinds[kind] = None
         value, low, high = (np.asarray(end)[shown] for end in interval)
@@ -75,7 +76,7 @@ def class_f1(section):
         "scattergap": 0.3,
         "height": rows_height(len(shown), max(30, 11 * beside)),
     }
-    note = f"95 % intervals: {'; '.join(kinds)}. The rarest class is on top."
+    note = f"95 % intervals, cut at 0 and 1: {'; '.join(kinds)}. The rarest class is on top."
     if len(names) > len(shown):
         note += f" The {len(shown)} rarest of {len(names)} classes are drawn, the table has all."
     return Plot(

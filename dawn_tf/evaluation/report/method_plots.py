@@ -144,8 +144,9 @@ def training(section):
     logged = [row["history"] for row in section.rows if row.get("history")]
     names = [n for n in dict.fromkeys(name for history in logged for name in history)]
     names = [n for n in names if n.startswith("val_")] + [n for n in names if n == "loss"]
-    primary = f"val_{section.primary}"
-    for name in sorted(names, key=lambda n: n != primary):
+    # Those that epochs are selected by first.
+    first = [f"val_{key}" for key in (section.primary, "miou", "macro_f1")]
+    for name in sorted(names, key=lambda n: first.index(n) if n in first else len(first)):
         traces, rows = [], []
         for method in section.methods:
             curves = [
@@ -175,8 +176,9 @@ def training(section):
                 + [*plain(values[[last]]), shortest]
             )
         title = _logged(name)
+        most = max((len(trace["x"]) for trace in traces), default=0)
         layout = {
-            "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero", "tickformat": "d"},
+            "xaxis": {"title": {"text": "epoch"}, "dtick": max(1, round(most / 10))},
             "yaxis": {"title": {"text": title}},
             "hovermode": "x unified",
             "height": 420,
