@@ -6,29 +6,11 @@ import pathlib
 import re
 
 from dawn_tf.evaluation.files import read_json, read_lines
+from dawn_tf.evaluation.row_form import check_row
 
 # Fields of a config that don't make a run of another method.
 _INCIDENTAL = ("data_dir", "download", "in_memory", "on_bad_input", "out", "scores_only", "seed")
 _OF_LINE = ("cell", "dataset", "method", "seed", "config", "run", "data", "test")
-_KINDS = {
-    "config": {},
-    "run": {},
-    "data": {
-        "name": str,
-        "task": str,
-        "class_names": list,
-        "counts": list,
-        "minority": list,
-        "examples": dict,
-        "test_part": str,
-    },
-    "test": {
-        "macro_f1": float,
-        "per_class": dict,
-        "confusion_matrix": list,
-        "calibration": dict,
-    },
-}
 
 
 def read_rows(paths):
@@ -71,9 +53,9 @@ def read_rows(paths):
 def _of_grid(path):
     rows = read_lines(path, _OF_LINE)
     for row in rows:
-        _check(row, f"{path}, cell {row['cell']}")
-        outputs = path.with_suffix("") / f"{row['cell']}.npz"
-        row["outputs"], row["folder"] = outputs if outputs.exists() else None, None
+        check_row(row, f"{path}, cell {row['cell']}")
+        row["outputs"] = _existing(path.with_suffix("") / f"{row['cell']}.npz")
+        row["folder"] = None
     return rows
 
 
@@ -90,14 +72,29 @@ def _of_folder(folder):
             f"Expected JSON objects. Received: {folder} with others in config.json or "
             "metrics.json. Put back what was written there."
         )
-    outputs = folder / "outputs_test.npz"
-    row = {"seed": config.get("seed"), "config": config, **metrics}
-    _check(row, folder)
-    row["dataset"] = row["data"]["name"]
-    row["seconds"] = row["run"].get("seconds_this_process")
-    row["folder"], row["outputs"] = folder, outputs if outputs.exists() else None
-    row["history"] = _curves(folder / "history.json")
-    return row
+    name, seconds = _of(metrics, "data", "name"), _of(metrics, "run", "seconds_this_process")
+    row = {
+        "dataset": name,
+        "method": folder.name,  # Until all folders are known.
+        "seed": config.get("seed"),
+        "config": config,
+        **{key: value for key, value in metrics.items() if key not in ("dataset", "method")},
+        "seconds": seconds,
+        "history": _curves(folder / "history.json"),
+    }
+    check_row(row, folder)
+    return {**row, "folder": folder, "outputs": _existing(folder / "outputs_test.npz")}
+
+
+def _existing(path):
+    try:
+        return path if path.exists() else None
+    except OSError:  # A name that no file can have.
+        return None
+
+
+def _of(metrics, part, name):
+    return metrics[part].get(name) if isinstance(metrics.get(part), dict) else None
 
 
 def _curves(path):
@@ -109,33 +106,11 @@ def _curves(path):
         epochs = histories[0] if histories else []
         names = [name for name in epochs[0] if name != "epoch"] if epochs else []
         return {name: [epoch[name] for epoch in epochs] for name in names}
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, IndexError) as error:
         raise ValueError(
             f"Expected a list of epochs for each network. Received: {path} with something else. "
             "Put back what was written there, or remove it."
         ) from error
-
-
-def _check(row, place):
-    """Raises `ValueError` unless a row has what tables and plots read, of its kind."""
-    for part, kinds in _KINDS.items():
-        found = row.get(part)
-        known = found if isinstance(found, dict) else {}
-        wrong = [name for name, kind in kinds.items() if not isinstance(known.get(name), kind)]
-        if wrong or not isinstance(found, dict):
-            raise ValueError(
-                f"Expected results with {', '.join(kinds) or 'fields'} in {part}. Received: "
-                f"{place} without {', '.join(wrong) or part}. Run it again with this version."
-            )
-    num_classes = len(row["data"]["class_names"])
-    matrix = row["test"]["confusion_matrix"]
-    sizes = [len(row["data"]["counts"]), len(row["test"]["per_class"]), len(matrix)]
-    sizes += [len(true) if isinstance(true, list) else None for true in matrix]
-    if set(sizes) != {num_classes}:
-        raise ValueError(
-            f"Expected counts, per_class and confusion_matrix of {num_classes} classes. Received: "
-            f"{place} with others. Put back what was written there."
-        )
 
 
 def _joined(grids, folders):

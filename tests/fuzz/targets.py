@@ -31,6 +31,10 @@ from dawn_tf.data.masks import count_values
 from dawn_tf.data.pickles import load_pickle
 from dawn_tf.data.sources import camvid, ham10000, isic2017
 from dawn_tf.data.table_encoder import TableEncoder
+from dawn_tf.evaluation.report.document import write_document
+from dawn_tf.evaluation.section import sections
+from dawn_tf.evaluation.sources import read_rows
+from dawn_tf.evaluation.text_tables import latex, markdown
 from dawn_tf.training import TrainConfig
 from dawn_tf.training.benchmark import read_grid
 from dawn_tf.training.checkpoints import load_state, save_state
@@ -446,6 +450,39 @@ def read_grid_text(text, folder):
     assert all(type(cell.seed) is int and isinstance(cell.flags, dict) for cell in cells)
 
 
+def results(folder):
+    per_class = {name: {"f1": 0.5, "support": 2} for name in "ab"}
+    test = {
+        "macro_f1": 0.5,
+        "per_class": per_class,
+        "confusion_matrix": [[1, 1], [1, 1]],
+        "calibration": {"ece": 0.1},
+        "shots": {name: {"recall": None, "classes": [0]} for name in ("many", "medium", "few")},
+    }
+    data = {
+        **{"name": "made", "task": "classification", "class_names": ["a", "b"]},
+        **{"counts": [5, 1], "minority": [1], "examples": {"train": 6, "test": 4}},
+        "test_part": "one",
+    }
+    row = {
+        **{"cell": "a", "key": "k", "dataset": "made", "method": "plain", "seed": 0},
+        **{"config": {"epochs": 3}, "run": {"parameters": 5, "commit": None}, "data": data},
+        **{"sampling": {"label_shares": [0.5, 0.5]}, "test": test, "seconds": 3.5},
+        "history": {"loss": [2.0, 1.0], "val_macro_f1": [0.25, None]},
+    }
+    other = {**row, "method": "other"}
+    return [[row], [row, other], [row, other, {**row, "seed": 1}, {**other, "seed": 1}]]
+
+
+def read_results(value, folder):
+    path = folder / "made.jsonl"
+    rows = value if isinstance(value, list) else [value]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = sections(read_rows([path]))
+    assert markdown(found).startswith("### ") and latex(found).startswith("\\begin{table}")
+    write_document(folder / "made.html", found)
+
+
 def checkpoints(folder):
     save_state(folder / "s.npz", VARIABLES, {"history": []})
     return [(folder / "s.npz").read_bytes()]
@@ -480,5 +517,6 @@ TARGETS = {
     "config.json as text": Target(config_texts, of_text, read_config_text),
     "encoder.json": Target(encoders, of_value, read_encoder),
     "grid.toml": Target(grids, of_text, read_grid_text),
+    "results.jsonl": Target(results, of_value, read_results),
     "checkpoints": Target(checkpoints, of_bytes, read_checkpoint),
 }
