@@ -113,7 +113,7 @@ def compare_methods(rows, keys, load=None, alpha=0.05, resamples=1000):
 def score_of(row, key):
     """A score of a row's test part; `None` if it is not defined."""
     if key in ("many", "medium", "few"):
-        return row["test"].get("shots", {}).get(key, {}).get("recall")
+        return (row["test"].get("shots") or {}).get(key, {}).get("recall")
     if key in ("ece", "classwise_ece", "brier", "log_loss"):
         return row["test"]["calibration"][key]
     return row["test"].get(key)
@@ -218,7 +218,7 @@ def sample_of(outputs, num_classes):
 def _functions(data, test):
     functions = {key: SCORES[key] for key in SCORES if not key.startswith("class_")}
     functions["minority_recall"] = mean_recall(data["minority"])
-    for name, group in test.get("shots", {}).items():
+    for name, group in (test.get("shots") or {}).items():
         functions[name] = mean_recall(group["classes"])
     return functions
 

@@ -3,8 +3,10 @@
 import math
 
 from dawn_tf.evaluation.section import SCORES
+from dawn_tf.evaluation.shots import NAMES
 
 _NUMBER = (int, float)
+_GROUP = {"recall?": _NUMBER, "classes": [int]}
 # A name with "?" may be absent or null, "*" stands for all names, a list's item for all its items.
 _FORM = {
     "dataset": str,
@@ -28,9 +30,7 @@ _FORM = {
         "per_class": {"*": {"f1": _NUMBER, "support": _NUMBER}},
         "confusion_matrix": [[_NUMBER]],
         "calibration": {"ece": _NUMBER},
-        "shots?": {
-            name: {"recall?": _NUMBER, "classes": [int]} for name in ("many", "medium", "few")
-        },
+        "shots?": {**dict.fromkeys(NAMES, _GROUP), "*": _GROUP},
     },
     "sampling?": {"label_shares?": [_NUMBER]},
     "history?": {"*": [(int, float, type(None))]},
