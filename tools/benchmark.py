@@ -5,7 +5,7 @@
 
 Killed, or out of time, it goes on with the same command; a finished cell is not run again unless
 its config changed. Each cell leaves a line in results/<grid>.jsonl and the test part's outputs in
-results/<grid>/.
+results/<grid>/; results/<grid>.md has the tables of them all.
 """
 
 import os

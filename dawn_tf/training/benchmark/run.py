@@ -7,7 +7,7 @@ from dawn_tf.training.benchmark.grid import read_grid
 from dawn_tf.training.benchmark.progress import progress
 from dawn_tf.training.benchmark.results import Results, alone
 from dawn_tf.training.benchmark.stop import Stop, Stopped
-from dawn_tf.training.benchmark.table import print_table
+from dawn_tf.training.benchmark.table import print_table, write_markdown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ def run_grid(config):
         results = Results(folder, grid)
         failed = _run_missing(config, grid, cells, results, stop)
         print_table(results, cells)
+        write_markdown(results, cells)
         for cell, log, lines in failed:
             print(f"{cell.name} failed; the end of {log}:")
             print("".join(f"    {line}\n" for line in lines), end="")

@@ -3,6 +3,11 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
+from dawn_tf.evaluation import atomic
+from dawn_tf.evaluation.section import sections
+from dawn_tf.evaluation.sources import read_rows
+from dawn_tf.evaluation.text_tables import markdown
+
 _COLUMNS = {
     "macro_f1": "macro-F1",
     "balanced_accuracy": "balanced accuracy",
@@ -26,6 +31,24 @@ def print_table(results, cells):
         values = ([row[key] for row in rows if row.get(key) is not None] for key in _COLUMNS)
         table.add_row(dataset, method, str(len(rows)), *(_mean(of_seeds) for of_seeds in values))
     Console().print(table)
+
+
+def write_markdown(results, cells):
+    """Writes what is there of a grid as `<grid>.md`, as `tools/report.py --format md` prints it.
+
+    Of lines that an earlier version wrote it says so and writes nothing.
+    """
+    names = {cell.name for cell in cells if results.has(cell)}
+    if not names:
+        return
+    try:
+        rows = [row for row in read_rows([results.path]) if row["cell"] in names]
+        text = markdown(sections(rows))
+    except ValueError as error:
+        print(f"no {results.path.with_suffix('.md')}: {error}", flush=True)
+        return
+    with atomic(results.path.with_suffix(".md")) as file:
+        file.write(text.encode())
 
 
 def _mean(values):

@@ -26,14 +26,14 @@ def test_a_finished_run_becomes_a_line_and_a_file(tmp_path, finished_run):
     row = results.lines[cell.name]
     assert (
         row["seconds"] == 7.0
-        and row["test"]["per_class"] == [{"f1": 0.5}]
+        and row["test"]["per_class"]["b"] == {"f1": 0.5, "support": 1}
         and row["config"] == {"epochs": 3}
     )
     assert row["last_epoch"] == {"test": {"macro_f1": 0.5}}
     assert row["history"] == {"loss": [0.6667, 0.5]}
     with np.load(tmp_path / "g" / f"{cell.name}.npz") as arrays:
         assert arrays["probabilities"].dtype == "float16"
-        np.testing.assert_array_equal(arrays["probabilities"], [[0.25, 0.75]])
+        np.testing.assert_array_equal(arrays["probabilities"], 2 * [[0.75, 0.25]])
 
 
 def test_a_rival_has_no_last_epoch(tmp_path, finished_run):

@@ -130,6 +130,14 @@ def test_failed_cells_are_listed_and_run_again(fake_runs, tmp_path, capsys):
     assert run_grid(config) == 0
     assert ran == ["digits-cross_entropy-seed0", "digits-dawn-seed0", "digits-cross_entropy-seed0"]
     assert run_grid(config) == 0 and len(ran) == 3
+    table = (tmp_path / "results" / "tiny.md").read_text()
+    assert table.startswith("### digits\n") and "| cross\\_entropy | 1 | 0.500 |" in table
+
+    path = tmp_path / "results" / "tiny.jsonl"
+    path.write_text(path.read_text().replace('"test_part"', '"former"'))
+    assert run_grid(config) == 0
+    assert "tiny.md: Expected the results of a run" in capsys.readouterr().out
+    assert (tmp_path / "results" / "tiny.md").read_text() == table
 
 
 def test_a_disk_that_is_full_ends_the_benchmark(fake_runs, tmp_path, monkeypatch):
