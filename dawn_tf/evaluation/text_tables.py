@@ -31,7 +31,7 @@ def _markdown(section):
         text = mean(key, entry)
         return f"**{text}**" if entry.best else f"{text} ≈" if entry.tied else text
 
-    head = ["Method", "Seeds", *(title(key) for key in section.columns)]
+    head = ["Method", "Seeds", *(score_title(key) for key in section.columns)]
     lines = [
         f"### {_plain(section.dataset)}",
         "",
@@ -67,7 +67,7 @@ def _latex(section):
         rf"\caption{{{escape_latex(caption)}}}",
         rf"\begin{{tabular}}{{lr{'r' * len(keys)}}}",
         r"\toprule",
-        " & ".join(["Method", "Seeds", *(escape_latex(title(key)) for key in keys)]) + r" \\",
+        " & ".join(["Method", "Seeds", *(escape_latex(score_title(key)) for key in keys)]) + r" \\",
         r"\midrule",
     ]
     for method in section.methods:
@@ -100,7 +100,7 @@ def escape_latex(text):
     return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
 
 
-def title(key):
+def score_title(key):
     """Name of a score, with an arrow where less is better."""
     return f"{SCORES[key]} ↓" if lower_is_better(key) else SCORES[key]
 

@@ -11,10 +11,11 @@ from html import escape
 from dawn_tf.evaluation.files import atomic
 from dawn_tf.evaluation.report.class_comparison import class_f1, class_shares, confusion
 from dawn_tf.evaluation.report.group_curves import precision_recall, reliability
+from dawn_tf.evaluation.report.html_tables import cell, name_cell, score_cell, table
 from dawn_tf.evaluation.report.method_plots import cost, shots, training
 from dawn_tf.evaluation.report.page import CSS, figure, number
 from dawn_tf.evaluation.section import SCORES
-from dawn_tf.evaluation.text_tables import legend, mean, title
+from dawn_tf.evaluation.text_tables import legend, score_title
 
 _PLOTS = (
     shots,
@@ -109,9 +110,9 @@ def _overview(sections):
     methods = dict.fromkeys(method for section in sections for method in section.methods)
     rows = [
         [
-            _name(method),
+            name_cell(method),
             *(
-                _score(section.primary, section.columns[section.primary].entries.get(method))
+                score_cell(section.primary, section.columns[section.primary].entries.get(method))
                 for section in sections
             ),
         ]
@@ -123,7 +124,7 @@ def _overview(sections):
     ]
     return (
         "<h2>All data sets</h2><p>Mean ± standard deviation over seeds on the test part; a dash "
-        f"where a method was not run.</p>{_table(head, rows, 'All data sets')}"
+        f"where a method was not run.</p>{table(head, rows, 'All data sets')}"
     )
 
 
@@ -158,38 +159,22 @@ def _facts(section):
 
 
 def _headline(section):
-    head = ["Method", "Seeds", *(title(key) for key in section.columns)]
+    head = ["Method", "Seeds", *(score_title(key) for key in section.columns)]
     rows, p_values = [], []
     for method in section.methods:
         entries = [column.entries.get(method) for column in section.columns.values()]
-        cells = [_score(key, e) for key, e in zip(section.columns, entries, strict=True)]
-        rows.append([_name(method), str(len(section.of(method))), *cells])
+        cells = [score_cell(key, e) for key, e in zip(section.columns, entries, strict=True)]
+        rows.append([name_cell(method), str(len(section.of(method))), *cells])
         p = [None if e is None or e.p is None else f"{e.p:.3g}" for e in entries]
-        p_values.append([_name(method), *(value or "–" for value in p)])
-    text = f"<h3>Scores on the test part</h3>{_table(head, rows, f'Scores, {section.dataset}')}"
+        p_values.append([name_cell(method), *(value or "–" for value in p)])
+    text = f"<h3>Scores on the test part</h3>{table(head, rows, f'Scores, {section.dataset}')}"
     several = " Mean ± standard deviation over seeds." * (len(section.rows) > len(section.methods))
     text += f"<p>{escape(legend(section, '★: best mean; ≈:'))}{several}</p>"
     if any(c.test for c in section.columns.values()):
-        head = ["Method", *(title(key) for key in section.columns)]
-        inner = _table(head, p_values, f"p-values, {section.dataset}")
+        head = ["Method", *(score_title(key) for key in section.columns)]
+        inner = table(head, p_values, f"p-values, {section.dataset}")
         text += f"<details><summary>p against the best, Holm-corrected</summary>{inner}</details>"
     return text
-
-
-def _name(text):
-    """A cell of a name, which may break after an underscore."""
-    return escape(text).replace("_", "_<wbr>")
-
-
-def _score(key, entry):
-    if entry is None:
-        return "–"
-    text, mark = mean(key, entry), '<span class="mark"></span>'
-    if entry.tied:
-        sign, word = ("★", "best") if entry.best else ("≈", "tied")
-        mark = f'<span class="mark" aria-hidden="true">{sign}</span>'
-        mark += f'<span class="unseen"> {word}</span>'
-    return f"<strong>{text}</strong>{mark}" if entry.best else f"{text}{mark}"
 
 
 def _plot(plot, anchor):
@@ -202,7 +187,7 @@ def _plot(plot, anchor):
         choice = f"<label>{escape(plot.choice)}: <select>{options}</select></label>"
     tables = "".join(
         f"<div{' hidden' if i else ''}>"
-        + _table(view.head, [[_cell(c) for c in row] for row in view.rows], plot.title)
+        + table(view.head, [[cell(c) for c in row] for row in view.rows], plot.title)
         + "</div>"
         for i, view in enumerate(plot.views.values())
     )
@@ -214,25 +199,6 @@ def _plot(plot, anchor):
         f'<div class="key"></div><p>{escape(plot.note)}</p>'
         f'<details class="data"><summary>As a table</summary>{tables}</details>'
         f'<script type="application/json">{data}</script></figure>'
-    )
-
-
-def _cell(value):
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return _name(value) if isinstance(value, str) else number(value)
-
-
-def _table(head, rows, name):
-    """A table of HTML cells, the first of each row its head."""
-    top = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
-        for row in rows
-    )
-    return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{escape(name)}">'
-        f'<table class="sortable"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
@@ -275,16 +241,16 @@ def _made_by(section):
     text = f"<h3>Configuration</h3><p>{escape(_provenance(section.rows))}</p>"
     if differing:
         rows = [
-            [_name(method), *(escape(_shown(config.get(name))) for name in differing)]
+            [name_cell(method), *(escape(_shown(config.get(name))) for name in differing)]
             for method, config in configs.items()
         ]
         text += (
             "<details><summary>Where methods differ</summary>"
-            f"{_table(['Method', *differing], rows, 'Where methods differ')}</details>"
+            f"{table(['Method', *differing], rows, 'Where methods differ')}</details>"
         )
     return text + (
         "<details><summary>What all have in common</summary>"
-        f"{_table(['Field', 'Value'], common, 'What all have in common')}</details>"
+        f"{table(['Field', 'Value'], common, 'What all have in common')}</details>"
     )
 
 
