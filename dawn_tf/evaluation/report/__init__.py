@@ -1,4 +1,7 @@
-"""Figures and the HTML page of a run; needs matplotlib (`pip install 'dawn_tf[report]'`)."""
+"""Figures and the HTML page of a run, and the page of many (`write_document`).
+
+Needs matplotlib, the page of many plotly too (`pip install 'dawn_tf[report]'`).
+"""
 
 import importlib.util
 
@@ -22,6 +25,7 @@ from dawn_tf.evaluation.report.curve_plots import (
     segmentation_curves,
     training_curves,
 )
+from dawn_tf.evaluation.report.document import write_document
 from dawn_tf.evaluation.report.example_plots import column_histograms, example_sheet
 from dawn_tf.evaluation.report.image_plots import decoder_maps, mask_overlays
 from dawn_tf.evaluation.report.page import write_report
@@ -43,5 +47,6 @@ __all__ = [
     "save",
     "segmentation_curves",
     "training_curves",
+    "write_document",
     "write_report",
 ]

@@ -93,6 +93,7 @@ def cost(section):
             )
         }
         methods = [method for method in section.methods if method in spent]
+        middle = np.sqrt(min(spent.values()) * max(spent.values()))  # Of the axis, which is log.
         traces = [
             {
                 **look(section.methods.index(method)),
@@ -103,7 +104,7 @@ def cost(section):
                 "y": plain([entries[method].mean]),
                 "error_y": {"array": plain([entries[method].deviation or 0])},
                 "text": [label(method) if method in front else ""],
-                "textposition": "top center",
+                "textposition": "top left" if spent[method] > middle else "top right",
                 "hovertemplate": "%{y:.3f} at %{x:,.4~g}",
                 "cliponaxis": False,
             }
@@ -132,10 +133,11 @@ def cost(section):
 
 
 def _spent(section, method, key):
-    """Mean cost over the method's runs; `None` if one does not say."""
+    """Mean cost over the method's runs; `None` if one does not say or none was counted."""
     rows = section.of(method)
     values = [row["run"].get(key) if key == "parameters" else row.get(key) for row in rows]
-    return None if None in values else float(np.mean(values))
+    # Their axis is logarithmic.
+    return float(np.mean(values)) if all(value and value > 0 for value in values) else None
 
 
 def training(section):
