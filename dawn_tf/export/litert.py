@@ -105,9 +105,14 @@ class LiteRTFile:
     Args:
         path: The file.
 
+    Attributes:
+        batch: Examples in a call of the file: 1.
+
     Raises:
         ValueError: if the extra `litert` is not installed.
     """
+
+    batch = 1
 
     def __init__(self, path):
         interpreter = import_extra("ai_edge_litert.interpreter", "litert")

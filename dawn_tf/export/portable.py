@@ -26,7 +26,7 @@ class Format:
         file: Name of the model's file in the version's folder.
         convert: Function from a `tf.function`, its spec of inputs and calibration inputs to bytes.
         open: Function from a path to a callable: inputs `(n, ...)` to outputs by name.
-        batch: Examples in a call of the file; `None` is any number.
+        batch: Examples in a call of the function that is converted; `None` is any number.
         tolerance: Difference of a probability from the network's that is still rounding.
     """
 
@@ -94,7 +94,13 @@ def export_portable(
         file.write_bytes(made.convert(function, spec, calibration))
         names = "".join(f"{class_name}\n" for class_name in post_processing.class_names)
         (path / "class_names.txt").write_text(names)
-        checked = {"name": format, "bytes": file.stat().st_size, **check(made.open(file))}
+        opened = made.open(file)
+        checked = {
+            "name": format,
+            "bytes": file.stat().st_size,
+            "examples_in_a_call": opened.batch or "any number",
+            **check(opened),
+        }
         _check_difference(checked["largest_difference"], format)
         write_card(path, {"name": name, **dict(card), "format": checked})
     return place[0]

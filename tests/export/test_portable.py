@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import dawn_tf
 from dawn_tf.calibration import VectorScaling, decide
 from dawn_tf.export import PostProcessing, export_portable, verify
 from dawn_tf.export.litert import LiteRTFile, to_litert
@@ -78,8 +79,22 @@ def test_a_float_file_answers_what_the_network_does(dawn, task, format, tmp_path
     assert (version / "class_names.txt").read_text().split() == NAMES
     card = json.loads((version / "model_card.json").read_text())
     assert card["format"]["examples"] == 7
+    assert card["format"]["examples_in_a_call"] == ("any number" if format == "onnx" else 1)
     assert card["format"]["bytes"] == file_of(version).stat().st_size
     assert "- examples: 7" in (version / "model_card.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_network_that_onnx_takes_by_single_examples_alone(tmp_path):
+    options = {"task": "classification", "encoder": "mit_b0", "cross_attention": False}
+    model = dawn_tf.DAWN(3, (64, 64, 3), **options)
+    x = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype("float32")
+    model.adapt(x)
+    file, version = exported(model, "onnx", tmp_path)
+    p, _ = post_processing().apply(softmax(np.asarray(model(x))))
+    np.testing.assert_allclose(file(x)["probabilities"], p, atol=1e-5)
+    card = json.loads((version / "model_card.json").read_text())
+    assert card["format"]["examples_in_a_call"] == 1
 
 
 def file_of(version):
