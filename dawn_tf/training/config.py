@@ -134,6 +134,9 @@ class TrainConfig:
     decision: str | None = _field(
         None, "how probabilities become a class, chosen on validation", choices=DECISIONS
     )
+    score_test: bool = _field(
+        True, "without it only validation is scored, and nothing is exported: a trial of a search"
+    )
     patience: int | None = _field(None, "epochs without a better score before stopping")
     precision: str = _field("float32", "computation", choices=("float32", "mixed_bfloat16"))
     accumulate: int = _field(1, "batches whose gradients make one update together")
@@ -325,6 +328,7 @@ _OF_RIVALS = (
     "monitor",
     "calibration",
     "decision",
+    "score_test",
     "seed",
     "out",
     "scores_only",

@@ -92,14 +92,18 @@ def _finish(run, config, data, resampled, trained, seconds, commit):
     best, last = AveragedNetworks(best), AveragedNetworks(last)
     batch_size = max(config.batch_size, 64)
     metrics, outputs = score(best, config, data, batch_size)
-    metrics["last_epoch"], _ = score(last, config, data, batch_size)
-    for part, arrays in outputs.items():
-        save_outputs(run / f"outputs_{part}.npz", **arrays)
     metrics["selection"] = {
         "monitor": config.monitor,
         "epochs": [epoch + 1 for epoch in epochs],
         "epochs_run": [len(history) for history in histories],
     }
+    metrics["run"] = provenance(best, seconds, commit)
+    if not config.score_test:
+        write_json(run / "metrics.json", metrics)
+        return metrics
+    metrics["last_epoch"], _ = score(last, config, data, batch_size)
+    for part, arrays in outputs.items():
+        save_outputs(run / f"outputs_{part}.npz", **arrays)
     write_json(run / "history.json", histories)
     if config.learned_term_weights:
         learned = [history[epoch] for history, epoch in zip(histories, epochs, strict=True)]
@@ -109,7 +113,6 @@ def _finish(run, config, data, resampled, trained, seconds, commit):
     num_bad = sum(map(len, data.bad_inputs.values()))
     metrics["bad_inputs"] = {"count": num_bad, **data.bad_inputs}
     metrics["sampling"] = realised_sampling(config, resampled, len(histories[0]))
-    metrics["run"] = provenance(best, seconds, commit)
     metrics["data"] = data_facts(data)
     metrics["saved_model"] = None
     if not config.scores_only:

@@ -16,11 +16,11 @@ _MOST_PIXELS = 1_000_000  # Of validation masks, that a calibration map is fitte
 
 
 def score(model, config, data, batch_size):
-    """`(scores, outputs)` on validation and, once everything is chosen, on test.
+    """`(scores, outputs)` on validation and, once everything is chosen and if asked, on test.
 
     Args:
         model: Gives probabilities.
-        config: `TrainConfig`, for calibration and decision.
+        config: `TrainConfig`, for calibration, decision and `score_test`.
         data: `DataSplits` as it was read, whatever the model was trained on.
         batch_size: Examples at a time.
 
@@ -34,7 +34,8 @@ def score(model, config, data, batch_size):
         "ignore_class": data.ignore_class,
         "from_logits": False,
     }
-    batches = {part: evaluation_batches(data.parts[part], batch_size) for part in ("val", "test")}
+    parts = ("val", "test") if config.score_test else ("val",)
+    batches = {part: evaluation_batches(data.parts[part], batch_size) for part in parts}
     labels, probabilities = _sample(model, batches["val"], data)
     calibration = {"map": config.calibration, "state": None, "prior": None}
     if config.calibration != "none":
@@ -51,7 +52,7 @@ def score(model, config, data, batch_size):
     if config.decision != "argmax" and data.task == "classification":
         decision.update(_choose(config.decision, labels, probabilities, data))
     scores, outputs = {"calibration": calibration, "decision": decision}, {}
-    for part in ("val", "test"):
+    for part in parts:
         scores[part], outputs[part] = evaluate(
             model, batches[part], decision=decision["value"], **options
         )

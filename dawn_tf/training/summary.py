@@ -30,10 +30,14 @@ def print_summary(config, metrics):
     """Prints the scores of a finished run and where its files are."""
     console = Console(highlight=False)
     table = Table(title=config.run_name(), caption=_selection(metrics["selection"]))
-    columns = {"validation": metrics["val"], "test": metrics["test"]}
+    columns = {"validation": metrics["val"]}
+    if config.score_test:
+        columns["test"] = metrics["test"]
     if "last_epoch" in metrics:
         columns["test, last epoch"] = metrics["last_epoch"]["test"]
     console.print(_headline(table, columns))
+    if not config.score_test:
+        return
     console.print(_by_class(metrics["test"], "test, by class"))
     if metrics["calibration"]["map"] != "none":
         console.print(_calibration(metrics))

@@ -41,11 +41,14 @@ def train_rival(config, data, resampled, run, commit):
     seconds = time.monotonic() - started
     begin(run, config)
     metrics, outputs = score(rival, config, data, _BATCH)
+    metrics["selection"] = {"monitor": config.monitor, "trees": rival.trees}
+    metrics["run"] = provenance(rival, seconds, commit)
+    if not config.score_test:
+        write_json(run / "metrics.json", metrics)
+        return metrics
     for part, arrays in outputs.items():
         save_outputs(run / f"outputs_{part}.npz", **arrays)
-    metrics["selection"] = {"monitor": config.monitor, "trees": rival.trees}
     metrics["sampling"] = _each_once(train, label_names(data))
-    metrics["run"] = provenance(rival, seconds, commit)
     metrics["data"] = data_facts(data)
     metrics["saved_model"] = None
     if not config.scores_only:

@@ -36,6 +36,7 @@ class Results:
             "dataset": cell.dataset,
             "method": cell.method,
             "seed": cell.seed,
+            **({"tuned": cell.tuned} if cell.tuned else {}),
             "config": {k: v for k, v in config.items() if k not in ("data_dir", "out")},
             **outcome,
             **{k: metrics[k] for k in _OF_METRICS},

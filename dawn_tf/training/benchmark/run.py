@@ -2,12 +2,14 @@ import concurrent.futures
 import dataclasses
 import pathlib
 
-from dawn_tf.training.benchmark.cell import CellFailed, run_cell
+from dawn_tf.training.benchmark.cell import CellFailed
+from dawn_tf.training.benchmark.engines import LocalEngine
 from dawn_tf.training.benchmark.grid import read_grid
 from dawn_tf.training.benchmark.progress import progress
 from dawn_tf.training.benchmark.results import Results, alone
 from dawn_tf.training.benchmark.stop import Stop, Stopped
 from dawn_tf.training.benchmark.table import print_table, write_markdown
+from dawn_tf.training.benchmark.tuning import Trials, tune
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,9 @@ class BenchmarkConfig:
     hours: float | None = dataclasses.field(
         default=None, metadata={"help": "stop after so long; the same command goes on later"}
     )
+    tune: int = dataclasses.field(
+        default=0, metadata={"help": "trials on validation for every method, before its runs"}
+    )
     runs: str = dataclasses.field(default="runs", metadata={"help": "folder of the run folders"})
     results: str = dataclasses.field(
         default="results", metadata={"help": "folder of the results, <grid>.jsonl and <grid>/"}
@@ -34,6 +39,9 @@ class BenchmarkConfig:
 def run_grid(config):
     """Runs what is missing of a grid; returns an exit status.
 
+    With `tune` the grid is first tuned, into `<grid>-tuning.jsonl`, and its results are named
+    `<grid>-tuned`.
+
     0: all cells are there; 1: some failed, which the same command runs again; 128 and the signal's
     number: it was stopped by a signal. Time that is up is no failure.
 
@@ -41,10 +49,19 @@ def run_grid(config):
         ValueError: for a grid or results that can't be read, or results another benchmark writes.
     """
     grid, cells = read_grid(config.grid)
-    folder = pathlib.Path(config.results)
-    with alone(folder, grid), Stop(config.hours) as stop:
-        results = Results(folder, grid)
-        failed = _run_missing(config, grid, cells, results, stop)
+    folder, runs = pathlib.Path(config.results), pathlib.Path(config.runs)
+    name = f"{grid}-tuned" if config.tune else grid
+    failed = []
+    with alone(folder, name), Stop(config.hours) as stop:
+        engine = LocalEngine(config.data_dir, config.keep_models, stop, config.jobs)
+        results = Results(folder, name)
+        try:
+            if config.tune:
+                trials = Trials(folder / f"{grid}-tuning.jsonl")
+                cells = tune(cells, config.tune, trials, engine, runs / f"{grid}-tuning", stop)
+            failed = _run_missing(name, cells, results, engine, runs / name)
+        except Stopped:
+            pass
         print_table(results, cells)
         write_markdown(results, cells)
         for cell, log, lines in failed:
@@ -59,32 +76,25 @@ def run_grid(config):
         return 1 if failed else 0
 
 
-def _run_missing(config, grid, cells, results, stop):
+def _run_missing(name, cells, results, engine, runs):
     """Runs the cells without a result; returns `(cell, log, last lines)` of those that failed."""
     missing = [cell for cell in cells if not results.has(cell)]
-    print(f"{grid}: {len(cells) - len(missing)} of {len(cells)} cells are there", flush=True)
+    print(f"{name}: {len(cells) - len(missing)} of {len(cells)} cells are there", flush=True)
     failed = []
 
     def work(cell):
-        if stop:
-            return
-        folder = pathlib.Path(config.runs) / grid / f"{cell.name}-{cell.key}"
+        folder = runs / f"{cell.name}-{cell.key}"
         try:
-            results.add(
-                cell, folder, run_cell(cell, folder, config.data_dir, config.keep_models, stop)
-            )
+            results.add(cell, folder, engine.run(cell, folder))
         except Stopped:
             return
         except CellFailed as error:
             failed.append((cell, folder / "log.txt", error.lines))
             print(f"{cell.name} failed: {error}", flush=True)
             return
-        except Exception:
-            stop.now()  # A bug, a full disk: the others must not go on for nothing.
-            raise
-        print(progress(results, cell, cells, config.jobs), flush=True)
+        print(progress(results, cell, cells, engine.jobs), flush=True)
 
-    with concurrent.futures.ThreadPoolExecutor(config.jobs) as pool:
-        for future in [pool.submit(work, cell) for cell in missing]:
+    with concurrent.futures.ThreadPoolExecutor(engine.jobs) as pool:
+        for future in [pool.submit(engine.guarded, work, cell) for cell in missing]:
             future.result()
     return failed

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from dawn_tf.training.benchmark import BenchmarkConfig, Results, run, run_grid
+from dawn_tf.training.benchmark import BenchmarkConfig, Results, engines, run_grid
 from dawn_tf.training.benchmark.cell import CellFailed
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -112,7 +112,7 @@ def fake_runs(monkeypatch, finished_run):
         finished_run(folder)
         return {"seconds": 60.0}
 
-    monkeypatch.setattr(run, "run_cell", run_cell)
+    monkeypatch.setattr(engines, "run_cell", run_cell)
     return failing, ran
 
 
