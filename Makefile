@@ -6,12 +6,14 @@
 # make test-jax   models, layers, losses, metrics and ops on Keras's JAX backend
 # make fuzz       changed files for everything that reads files, for 10 minutes; not part of CI
 # make lint       ruff
+# make lock       write requirements/*.txt anew, which the set-up installs from
+# make audit      known vulnerabilities of what is locked (asks pypi.org)
 PYTHON ?= python3
 BIN := .venv/bin
 SLOW ?= tests
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow test-jax test-peers serving-test fuzz lint clean
+.PHONY: demo test test-slow test-jax test-peers serving-test fuzz lint lock audit clean
 
 demo: .venv/installed-train
 	$(BIN)/python tools/train.py --dataset digits --out runs/demo
@@ -40,10 +42,11 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-.venv/installed-%: pyproject.toml
+# The versions and hashes of the lock file, nothing else.
+.venv/installed-%: pyproject.toml requirements/%.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[$*]'
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/$*.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv-peers/installed-%: pyproject.toml
@@ -52,5 +55,20 @@ lint: .venv/installed-dev
 	.venv-peers/bin/python -m pip install --quiet -e '.[$*]'
 	touch $@
 
+# Newest versions that pyproject.toml allows, for all systems and Pythons it supports.
+LOCK := .venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command "make lock" pyproject.toml -
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	echo "setuptools>=77" | $(LOCK) --extra dev -c requirements/constraints.txt -o requirements/dev.txt
+	echo "setuptools>=77" | $(LOCK) --extra train -c requirements/dev.txt -o requirements/train.txt
+
+audit:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip-audit
+	.venv-lock/bin/pip-audit --require-hashes --disable-pip -r requirements/dev.txt
+
 clean:
-	rm -rf .venv .venv-peers runs
+	rm -rf .venv .venv-lock .venv-peers runs
