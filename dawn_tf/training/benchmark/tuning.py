@@ -153,11 +153,13 @@ def _run_trial(study, told, trials, engine, folder):
     run = folder / f"{cell.name}-{cell.key}"
     try:
         outcome = engine.run(cell, run)
+        score = read_json(run / "metrics.json")["val"].get(study.monitor)
+        if score is None:
+            raise CellFailed([f"validation has no {study.monitor}, for want of a class"])
     except CellFailed as error:
         trials.add(study, number, values, score=None, error=str(error))
         print(f"{cell.name} failed: {error}", flush=True)
         return
-    score = read_json(run / "metrics.json")["val"][study.monitor]
     trials.add(study, number, values, score=score, **outcome)
     print(
         f"{cell.name}: validation {study.monitor} {score:.4f}, {duration(outcome['seconds'])}; "

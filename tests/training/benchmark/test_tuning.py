@@ -1,6 +1,12 @@
 import dataclasses
 import json
 import math
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -13,6 +19,21 @@ from dawn_tf.training.benchmark.stop import Stop, Stopped
 from dawn_tf.training.benchmark.tuning import Trials, tune
 from dawn_tf.training.summary import print_summary
 
+ROOT = pathlib.Path(__file__).parents[3]
+GRID = """
+seeds = [0]
+common = { model = "classifier", epochs = 1, width = 4 }
+tune.learning_rate = { low = 1e-4, high = 1e-2, log = true }
+
+[datasets.digits]
+
+[methods.cross_entropy]
+recipe = "cross_entropy"
+
+[methods.balanced_softmax]
+recipe = "balanced_softmax"
+tune.tau = { low = 0.5, high = 2.0 }
+"""
 SPACE = {
     "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
     "drw": {"low": 1, "high": 4},
@@ -25,7 +46,7 @@ CELLS += [Cell("digits", "forest", 5, {"dataset": "digits"})]
 
 
 class FakeEngine(LocalEngine):
-    """Scores a trial by how near its learning rate is to 0.01; a drw of 4 fails."""
+    """Scores a trial by how near its learning rate is to 0.01; a drw of 4 fails, of 3 has none."""
 
     def __init__(self, stop, most=math.inf):
         super().__init__(None, False, stop)
@@ -39,7 +60,8 @@ class FakeEngine(LocalEngine):
             raise CellFailed(["diverged"])
         folder.mkdir(parents=True, exist_ok=True)
         score = -abs(math.log10(cell.flags["learning_rate"]) + 2)
-        (folder / "metrics.json").write_text(json.dumps({"val": {"macro_f1": score}}))
+        scores = {"macro_f1": None if cell.flags["drw"] == 3 else score}
+        (folder / "metrics.json").write_text(json.dumps({"val": scores}))
         return {"seconds": 1.0}
 
 
@@ -86,11 +108,12 @@ def test_the_best_on_validation_is_chosen_for_all_seeds(whole):
         rows = [row for row in lines if row["study"] == f"digits-{method}"]
         scores = [-math.inf if row["score"] is None else row["score"] for row in rows]
         best = rows[scores.index(max(scores))]
-        assert best["values"]["drw"] != 4
+        assert best["values"]["drw"] in (1, 2)
         flags = [cell.flags for cell in tuned if cell.method == method]
         own = next(cell.flags for cell in CELLS if cell.method == method)
         assert flags == [{**own, **best["values"]}] * 2
         assert all(cell.tuned == best["values"] for cell in tuned if cell.method == method)
+    assert {row["values"]["drw"] for row in lines if row["score"] is None} == {3, 4}
     untuned = dataclasses.replace(tuned[0], tuned={})
     assert tuned[0].key != untuned.key  # Even where tuning chose what the grid had.
     assert tuned[-1] == CELLS[-1]  # Without a space it stays as it is.
@@ -159,3 +182,47 @@ def test_a_trial_leaves_nothing_of_the_test_part(model, tmp_path):
     assert not list((tmp_path / "run").glob("*test*"))
     print_summary(TrainConfig(**flags).resolved(), metrics)
     assert train(TrainConfig(**flags)) == metrics
+
+
+@pytest.mark.slow
+def test_a_tuned_benchmark_that_is_killed_goes_on_and_trains_the_best(tmp_path):
+    grid = tmp_path / "tiny.toml"
+    grid.write_text(GRID)
+    results, runs = tmp_path / "results", tmp_path / "runs"
+    trials = results / "tiny-tuning.jsonl"
+
+    def start():
+        command = [sys.executable, str(ROOT / "tools" / "benchmark.py"), "--grid", str(grid)]
+        command += ["--tune", "2", "--results", str(results), "--runs", str(runs)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, **pipes)
+
+    process = start()
+    deadline = time.monotonic() + 600
+    while not trials.exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    before = trials.read_text().splitlines()
+    assert 1 <= len(before) < 4
+
+    process = start()
+    out, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, out
+    assert f"tuning: {len(before)} of 4 trials are there" in out
+    rows = [json.loads(line) for line in trials.read_text().splitlines()]
+    assert [row["trial"] for row in rows] == [0, 1, 0, 1]
+    assert all(json.loads(line) in rows for line in before)
+    assert len(list((runs / "tiny-tuning").iterdir())) == 4
+    assert not list((runs / "tiny-tuning").rglob("*test*"))
+    lines = (results / "tiny-tuned.jsonl").read_text().splitlines()
+    for line in map(json.loads, lines):
+        own = [row for row in rows if row["study"] == f"digits-{line['method']}"]
+        best = max(own, key=lambda row: row["score"])
+        assert line["tuned"] == best["values"]
+        assert line["config"]["learning_rate"] == best["values"]["learning_rate"]
+        # The run is the trial's, and its test part is scored at last.
+        assert line["val"]["macro_f1"] == best["score"]
+    assert len(lines) == 2
