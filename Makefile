@@ -45,6 +45,7 @@ lint: .venv/installed-dev
 # The versions and hashes of the lock file, nothing else.
 .venv/installed-%: pyproject.toml requirements/%.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/$*.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
