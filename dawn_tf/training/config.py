@@ -7,11 +7,11 @@ from dawn_tf.data.generators import STEPS
 from dawn_tf.data.resampling import METHODS as OVERSAMPLINGS
 from dawn_tf.data.shares import SCHEDULES, TARGETS
 from dawn_tf.evaluation import read_json
-from dawn_tf.models import names
 from dawn_tf.models.registry import ON_ANY_ENCODER
+from dawn_tf.training.config_checks import check_config
+from dawn_tf.training.defaults import COMMON, DATASET_DEFAULTS
 from dawn_tf.training.loss_choices import LOSSES
-from dawn_tf.training.matching import MATCHED
-from dawn_tf.training.options import option_users, with_options
+from dawn_tf.training.options import with_options
 from dawn_tf.training.recipes import RECIPES, TERMS
 from dawn_tf.training.second_stage import METHODS
 from dawn_tf.training.streams import MIXINGS
@@ -155,7 +155,7 @@ class TrainConfig:
 
     def resolved(self):
         """This config with the data set's defaults in place of every `None` that has one."""
-        defaults = {**_COMMON, **DATASET_DEFAULTS.get(self.dataset, {})}
+        defaults = {**COMMON, **DATASET_DEFAULTS.get(self.dataset, {})}
         if self.task is not None:
             defaults.update(defaults.get("by_task", {}).get(self.task, {}))
         recipe = RECIPES[self.recipe]
@@ -191,83 +191,7 @@ class TrainConfig:
 
     def check(self):
         """Raises `ValueError` for values no run can have."""
-        if self.model not in (*names(), *RIVALS):
-            raise ValueError(
-                f"Expected model to be one of {', '.join(names())}, or for rows "
-                f"{', '.join(RIVALS)}. Received: model={self.model!r}. Choose one of them."
-            )
-        for field in dataclasses.fields(self):
-            value, choices = getattr(self, field.name), field.metadata.get("choices")
-            if choices and value is not None and value not in choices:
-                raise ValueError(
-                    f"Expected {field.name} to be one of {', '.join(choices)}. Received: "
-                    f"{field.name}={value!r}. Choose one of them."
-                )
-        for name in (*_AT_LEAST_1, "schedule_epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"Expected {name} >= 1. Received: {name}={value}.")
-        if self.decision not in (None, "argmax") and self.task == "segmentation":
-            raise ValueError(
-                'Expected decision="argmax" for masks. Received: '
-                f"decision={self.decision!r}. Leave it out."
-            )
-        of_hybrid = self.recipe in ("dawn", "paper") and self.loss is None
-        if self.without not in (None, "auxiliary") and not of_hybrid:
-            raise ValueError(
-                'Expected recipe "dawn" or "paper" without a loss, for an ablation of its loss. '
-                f"Received: recipe={self.recipe!r}, loss={self.loss!r}, without={self.without!r}."
-            )
-        of_hybrid = of_hybrid or self.loss in ("hybrid", "adjusted_hybrid")
-        fixed = self.schedule == "constant" and self.drw is None
-        if self.learned_term_weights and not (of_hybrid and fixed):
-            raise ValueError(
-                "Expected the hybrid loss, without schedule and drw, for learned_term_weights. "
-                f"Received: recipe={self.recipe!r}, loss={self.loss!r}, "
-                f"schedule={self.schedule!r}, drw={self.drw}. Use --loss hybrid."
-            )
-        if self.decoders != "both" and self.model != "dawn":
-            raise ValueError(
-                'Expected model="dawn" for an ablation of its decoders. Received: '
-                f"model={self.model!r}, decoders={self.decoders!r}."
-            )
-        if self.match_parameters and self.model not in MATCHED:
-            raise ValueError(
-                f"Expected model to be one of {', '.join(MATCHED)}, to match DAWN's parameters. "
-                f"Received: model={self.model!r}, match_parameters={self.match_parameters!r}."
-            )
-        if self.devices > 1 and (self.xla == "on" or self.accumulate > 1):
-            raise ValueError(
-                "Expected several devices without XLA and without accumulated gradients, which "
-                f"tf.distribute cannot do together. Received: devices={self.devices}, "
-                f"xla={self.xla!r}, accumulate={self.accumulate}. Leave the others out."
-            )
-        if self.devices > 1 and self.processes > 1:
-            raise ValueError(
-                "Expected several devices or several processes. Received: "
-                f"devices={self.devices}, processes={self.processes}. A process on JAX uses all "
-                "devices that it sees; leave --devices out."
-            )
-        parts = self.devices * self.processes
-        if self.batch_size is not None and self.batch_size % parts:
-            raise ValueError(
-                "Expected a batch_size that devices or processes share evenly. Received: "
-                f"batch_size={self.batch_size} for {parts}. Choose a multiple."
-            )
-        if not 0 <= self.process < self.processes or bool(self.coordinator) != (self.processes > 1):
-            raise ValueError(
-                "Expected --process K --processes N --coordinator HOST:PORT with 0 <= K < N, or "
-                f"none of them. Received: process={self.process}, processes={self.processes}, "
-                f"coordinator={self.coordinator!r}. Start N processes, each with its own K."
-            )
-        if self.model in RIVALS:
-            _check_rival(self)
-        elif self.recipe in ("dawn", "paper") and self.model != "dawn" and self.loss is None:
-            raise ValueError(
-                f'Expected recipe "cross_entropy" or "balanced_softmax", or a loss, with '
-                f"model={self.model!r}. Received: recipe={self.recipe!r}. That one is for the dual "
-                "decoder."
-            )
+        check_config(self)
 
 
 def read_config(path):
@@ -296,145 +220,6 @@ def _no_config(path, received):
         "written there."
     )
 
-
-def _check_rival(config):
-    """Raises `ValueError` for what only networks have."""
-    known = {*_OF_RIVALS, *option_users()}
-    given = [
-        f"{field.name}={getattr(config, field.name)!r}"
-        for field in dataclasses.fields(config)
-        if field.name not in known and getattr(config, field.name) != field.default
-    ]
-    if config.monitor not in (None, "pr_auc"):
-        given.append(f"monitor={config.monitor!r}")
-    if given:
-        raise ValueError(
-            f"Expected options that model={config.model!r} has: data, oversampling, calibration, "
-            f"decision, seed. Received: {', '.join(given)}. Leave that out; it is for networks."
-        )
-
-
-_OF_RIVALS = (
-    "dataset",
-    "source",
-    "data_dir",
-    "download",
-    "in_memory",
-    "task",
-    "protocol",
-    "model",
-    "oversampling",
-    "generator_steps",
-    "monitor",
-    "calibration",
-    "decision",
-    "score_test",
-    "seed",
-    "out",
-    "scores_only",
-)
-_AT_LEAST_1 = (
-    "epochs",
-    "batch_size",
-    "networks",
-    "steps_per_epoch",
-    "image_size",
-    "generator_steps",
-    "accumulate",
-    "devices",
-    "processes",
-)
-
-_COMMON = {
-    "epochs": 40,
-    "batch_size": 64,
-    "learning_rate": 3e-3,
-    "weight_decay": 0.05,
-    "ema": 0.99,
-    "monitor": "macro_f1",
-    "patience": 20,
-    "augment": True,
-    "decision": "argmax",
-}
-
-# Sizes that 2 CPU cores train in minutes; a GPU can take more (`--image_size 224 --encoder ...`).
-DATASET_DEFAULTS = {
-    "digits": {"task": "classification", "batch_size": 64, "epochs": 100, "patience": 100},
-    "ham10000": {
-        "task": "classification",
-        "encoder": "resnet32",
-        "image_size": 96,
-        "epochs": 30,
-        # Natural shares in the test part, so macro-F1 has to weigh precision against recall.
-        "decision": "prior_power",
-    },
-    "isic2017": {
-        "task": "segmentation",
-        "image_size": 128,
-        "batch_size": 16,
-        "epochs": 10,
-        "learning_rate": 2e-3,
-        "monitor": "miou",
-        "encoder": "unet",
-        "width": 16,
-        "by_task": {
-            "classification": {
-                "encoder": "resnet32",
-                "width": None,
-                "monitor": "macro_f1",
-                "batch_size": 64,
-                "epochs": 40,
-            }
-        },
-    },
-    "creditcard": {
-        "task": "classification",
-        "batch_size": 1024,
-        "epochs": 20,
-        "steps_per_epoch": 75,
-        "weight_decay": 1e-4,
-        "monitor": "pr_auc",
-        "augment": False,
-        "patience": 20,
-        "decision": "threshold",
-    },
-    "csv": {
-        "task": "classification",
-        "batch_size": 256,
-        "weight_decay": 1e-4,
-        "augment": False,
-        "decision": "prior_power",
-    },
-    "folder": {
-        "task": "classification",
-        "image_size": 96,
-        "encoder": "resnet32",
-        "decision": "prior_power",
-        "by_task": {
-            "segmentation": {
-                "image_size": 128,
-                "batch_size": 16,
-                "learning_rate": 2e-3,
-                "monitor": "miou",
-                "encoder": "unet",
-                "width": 16,
-                "decision": "argmax",
-            }
-        },
-    },
-    "mnist_imb": {"task": "classification", "epochs": 10},
-    "cifar10_lt": {"task": "classification", "batch_size": 128, "monitor": "balanced_accuracy"},
-    "cifar100_lt": {"task": "classification", "batch_size": 128, "monitor": "balanced_accuracy"},
-    "camvid": {
-        "task": "segmentation",
-        "batch_size": 8,
-        "epochs": 30,
-        "learning_rate": 2e-3,
-        "monitor": "miou",
-        "encoder": "unet",
-        "width": 16,
-    },
-}
 
 PRESETS = {
     "paper": {"recipe": "paper"},
