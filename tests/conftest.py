@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 import pytest
 
@@ -21,6 +22,12 @@ def seeded():
     import keras
 
     keras.utils.set_random_seed(0)
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import config
+
+        # A run switches it on for its process, where Keras then compiles nothing by XLA.
+        config.disable_op_determinism()
 
 
 @pytest.fixture

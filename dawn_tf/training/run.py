@@ -34,7 +34,8 @@ from dawn_tf.training.table_run import train_rival
 def train(config):
     """Runs `config` to its end and returns what `metrics.json` holds.
 
-    Of several processes the first alone writes the folder, which all see, and returns; others
+    TensorFlow's op determinism is on from then on in this process, so Keras will not compile other
+    models by XLA there. Of several processes the first alone writes the folder, which all see, and returns; others
     return `None`.
 
     The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
