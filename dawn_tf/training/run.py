@@ -35,8 +35,8 @@ def train(config):
     """Runs `config` to its end and returns what `metrics.json` holds.
 
     TensorFlow's op determinism is on from then on in this process, so Keras will not compile other
-    models by XLA there. Of several processes the first alone writes the folder, which all see, and returns; others
-    return `None`.
+    models by XLA there. Of several processes the first alone writes the folder, which all see;
+    others return `None`.
 
     The run folder gets `config.json`, `network_<k>/` (checkpoints, TensorBoard logs),
     `model.keras`, `metrics.json`, `model_card.json`, `outputs_<part>.npz` (labels and
