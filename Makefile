@@ -7,7 +7,7 @@
 # make fuzz       changed files for everything that reads files, for 10 minutes; not part of CI
 # make lint       ruff
 # make lock       write requirements/*.txt anew, which the set-up installs from
-# make audit      known vulnerabilities of what is locked (asks pypi.org)
+# make audit      known vulnerabilities of what is locked
 PYTHON ?= python3
 BIN := .venv/bin
 SLOW ?= tests
