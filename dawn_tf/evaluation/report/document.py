@@ -13,7 +13,7 @@ from dawn_tf.evaluation.report.class_comparison import class_f1, class_shares, c
 from dawn_tf.evaluation.report.group_curves import precision_recall, reliability
 from dawn_tf.evaluation.report.html_tables import cell, name_cell, score_cell, table
 from dawn_tf.evaluation.report.method_plots import cost, shots, training
-from dawn_tf.evaluation.report.page import CSS, figure, number
+from dawn_tf.evaluation.report.page import figure, number, page_head
 from dawn_tf.evaluation.section import SCORES
 from dawn_tf.evaluation.text_tables import legend, score_title
 
@@ -60,15 +60,7 @@ def write_document(path, sections, title="Results"):
         for name in ("document.css", "document.js")
     )
     body = "".join(_section(section, f"s{i}") for i, section in enumerate(sections))
-    text = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{CSS}{style}</style>
-</head>
+    text = f"""{page_head(title, style)}
 <body>
 <h1>{escape(title)}</h1>
 {_head(sections)}

@@ -82,6 +82,19 @@ summary { cursor: pointer; font-size: 1.25rem; font-weight: 700; }
 """
 
 
+def page_head(title, style=""):
+    """Everything of a page before its body: title, the house style, and more `style`."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<link rel="icon" href="data:,">
+<style>{CSS}{style}</style>
+</head>"""
+
+
 def write_report(run_dir, title, config, metrics, figures):
     """Writes `report.html`: scores, per-class scores, figures and configuration of a run.
 
@@ -106,15 +119,7 @@ def write_report(run_dir, title, config, metrics, figures):
         *(figure(*one) for one in figures),
         config_table(config),
     ]
-    text = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{CSS}</style>
-</head>
+    text = f"""{page_head(title)}
 <body>
 <h1>{escape(title)}</h1>
 {"".join(sections)}
